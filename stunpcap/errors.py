@@ -1,0 +1,56 @@
+"""Every error that stunpcap raises on purpose.
+
+Whatever the input, callers need to catch `StunpcapError` only: a reader, decoder or rule that meets bad bytes
+either keeps what it could read and notes a defect, or raises one of these with the place where it stopped.
+"""
+
+from __future__ import annotations
+
+
+class StunpcapError(Exception):
+    """Base of all errors raised by this package."""
+
+
+class CaptureError(StunpcapError):
+    """A capture that cannot be read at all.
+
+    Parameters
+    ----------
+    path
+        The file as the user named it ("-" for standard input).
+    problem
+        What is wrong, in one clause.
+    offset
+        Byte offset in the (decompressed) capture, where there is one.
+    """
+
+    def __init__(self, path: str, problem: str, offset: int | None = None) -> None:
+        self.path = path
+        self.problem = problem
+        self.offset = offset
+        at = "" if offset is None else f" at byte {offset:,}"
+        super().__init__(f"{path}: {problem}{at}")
+
+
+class DecodeError(StunpcapError):
+    """Bytes that are no STUN message.
+
+    Parameters
+    ----------
+    problem
+        What is wrong, in one clause.
+    place
+        The field or attribute that was being read.
+    offset
+        Byte offset from the start of the message.
+    """
+
+    def __init__(self, problem: str, place: str, offset: int) -> None:
+        self.problem = problem
+        self.place = place
+        self.offset = offset
+        super().__init__(f"{problem} ({place}, byte {offset})")
+
+
+class UsageError(StunpcapError):
+    """A call that cannot mean anything: an unknown frame number, session or name."""

@@ -1,0 +1,96 @@
+"""Hot loops: plain Python on small inputs, compiled by numba on large ones.
+
+A `kernel` is a function over buffers and arrays that uses nothing but integers.  It runs as it stands when there
+is little to do, so that a small capture starts at once and never imports numba, and compiled (cached on disk, once
+an installation) when the work is worth it.  Both ways are the same source, hence the same results.
+
+Rules for kernels: buffers are indexed for bytes and never sliced; scalars read from arrays are wrapped in `int()`
+(a NumPy scalar is slow and overflows in plain mode); no value may leave 63 bits; helpers called by a kernel are
+marked `inner`.  `STUNPCAP_COMPILE=never|always|auto` overrides the choice (tests run both).
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_INNER: list[Callable[..., Any]] = []
+
+
+def inner(function: Callable[P, R]) -> Callable[P, R]:
+    """Mark a helper that kernels call; it stays a plain function."""
+    _INNER.append(function)
+    return function
+
+
+def _policy() -> str:
+    return os.environ.get("STUNPCAP_COMPILE", "auto")
+
+
+def wanted(work: int, threshold: int) -> bool:
+    """Whether `work` items are worth compiled code, `threshold` being where it begins to pay."""
+    policy = _policy()
+    return policy == "always" or (policy != "never" and work >= threshold)
+
+
+class Kernel(Generic[P, R]):
+    """A function with two lives; `fast=True` picks the compiled one."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+        self._compiled: Callable[..., R] | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def fast(self, *args: Any) -> R:
+        """Run compiled (where numba is installed); memoryviews become uint8 arrays on the way in."""
+        if self._compiled is None:
+            self._compiled = self._compile()
+        if self._compiled is self.function:
+            return self._compiled(*args)
+        return self._compiled(*(np.frombuffer(a, np.uint8) if isinstance(a, memoryview) else a for a in args))
+
+    def run(self, fast: bool, *args: Any) -> R:
+        """Run compiled if `fast`, else as it stands."""
+        return self.fast(*args) if fast else self._plain(*args)
+
+    def _plain(self, *args: Any) -> R:
+        return self.function(*args)
+
+    def _compile(self) -> Callable[..., R]:
+        try:
+            numba = _numba()
+        except ImportError:
+            warnings.warn("numba is missing: large captures are read far slower", RuntimeWarning, stacklevel=4)
+            return self.function
+        compiled: Callable[..., R] = numba.njit(cache=True, nogil=True)(self.function)
+        return compiled
+
+
+def kernel(function: Callable[P, R]) -> Kernel[P, R]:
+    """Make a function a `Kernel`."""
+    return Kernel(function)
+
+
+_REGISTERED: set[Callable[..., Any]] = set()
+
+
+def _numba() -> Any:
+    """Import numba and make every `inner` function known to it.  The first import a process is not cheap."""
+    import numba
+    from numba.extending import register_jitable
+
+    for function in _INNER:
+        if function not in _REGISTERED:
+            _REGISTERED.add(function)
+            register_jitable(function)
+    return numba
