@@ -40,31 +40,29 @@ def wanted(work: int, threshold: int) -> bool:
     return policy == "always" or (policy != "never" and work >= threshold)
 
 
-class Kernel(Generic[P, R]):
-    """A function with two lives; `fast=True` picks the compiled one."""
+class Kernel(Generic[R]):
+    """A function with two lives: called, it runs as it stands; `run(True, ...)` runs it compiled."""
 
-    def __init__(self, function: Callable[P, R]) -> None:
+    def __init__(self, function: Callable[..., R]) -> None:
         self.function = function
         self.__doc__ = function.__doc__
         self._compiled: Callable[..., R] | None = None
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self.function(*args, **kwargs)
+    def __call__(self, *args: Any) -> R:
+        return self.function(*args)
 
-    def fast(self, *args: Any) -> R:
-        """Run compiled (where numba is installed); memoryviews become uint8 arrays on the way in."""
+    def run(self, fast: bool, *args: Any) -> R:
+        """Run compiled if `fast` (and numba is installed), else as it stands.
+
+        Buffers are given as memoryviews; the compiled function gets them as uint8 arrays.
+        """
+        if not fast:
+            return self.function(*args)
         if self._compiled is None:
             self._compiled = self._compile()
         if self._compiled is self.function:
-            return self._compiled(*args)
+            return self.function(*args)
         return self._compiled(*(np.frombuffer(a, np.uint8) if isinstance(a, memoryview) else a for a in args))
-
-    def run(self, fast: bool, *args: Any) -> R:
-        """Run compiled if `fast`, else as it stands."""
-        return self.fast(*args) if fast else self._plain(*args)
-
-    def _plain(self, *args: Any) -> R:
-        return self.function(*args)
 
     def _compile(self) -> Callable[..., R]:
         try:
@@ -76,7 +74,7 @@ class Kernel(Generic[P, R]):
         return compiled
 
 
-def kernel(function: Callable[P, R]) -> Kernel[P, R]:
+def kernel(function: Callable[..., R]) -> Kernel[R]:
     """Make a function a `Kernel`."""
     return Kernel(function)
 
