@@ -1,0 +1,267 @@
+"""Tables: the NumPy side of the frames.
+
+Everything between reading and showing works on these columns, so that a summary never imports pandas.  Categories
+are small integers, addresses and texts are numbers into pools, times are integer nanoseconds; `to_frame` turns a
+table into what `stunpcap.schema` promises.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stunpcap.schema import DTYPES, FRAMES, Column, Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[Any]
+NAT = int(np.iinfo(np.int64).min)
+"""A missing time, as NumPy has it."""
+MISSING = -1
+"""A missing number, text, address or category."""
+
+_STORED: dict[Kind, tuple[type[np.generic], Any]] = {
+    Kind.CATEGORY: (np.int8, MISSING),
+    Kind.ENDPOINT: (np.int32, MISSING),
+    Kind.TEXT: (np.int32, MISSING),
+    Kind.ID: (np.uint32, 0),
+    Kind.TIME: (np.int64, NAT),
+    Kind.SECONDS: (np.float64, np.nan),
+    Kind.INTEGER: (np.int64, MISSING),
+    Kind.COUNT: (np.int64, 0),
+    Kind.UNSIGNED: (np.uint64, 0),
+    Kind.FLAG: (np.bool_, False),
+}
+
+COOKIE = 0x2112A442
+V4_PREFIX = 0xFFFF
+"""Third word of an IPv4 address written as ::ffff:a.b.c.d."""
+
+
+class Texts:
+    """Distinct strings, numbered in order of first use."""
+
+    def __init__(self) -> None:
+        self.values: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        """The number of a string, new or known."""
+        known = self._numbers.get(text)
+        if known is None:
+            known = self._numbers[text] = len(self.values)
+            self.values.append(text)
+        return known
+
+    def numbers(self, texts: Iterable[str]) -> npt.NDArray[np.int32]:
+        """Numbers of many strings."""
+        return np.fromiter((self.number(text) for text in texts), np.int32)
+
+
+class Endpoints:
+    """Distinct transport addresses, numbered; each is five 32-bit words: the address (IPv4 mapped) and the port."""
+
+    def __init__(self) -> None:
+        self.words: npt.NDArray[np.uint32] = np.zeros((0, 5), np.uint32)
+        self._numbers: dict[bytes, int] = {}
+        self._texts: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def numbers(self, words: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
+        """Numbers of n addresses, given as an (n, 5) array."""
+        if not len(words):
+            return np.zeros(0, np.int32)
+        rows = np.ascontiguousarray(words, np.uint32)
+        high = rows[:, 0].astype(np.uint64) << np.uint64(32) | rows[:, 1]
+        low = rows[:, 2].astype(np.uint64) << np.uint64(32) | rows[:, 3]
+        order = np.lexsort((rows[:, 4], low, high))
+        ordered = rows[order]
+        new = np.empty(len(rows), np.bool_)
+        new[0] = True
+        np.any(ordered[1:] != ordered[:-1], axis=1, out=new[1:])
+        first = order[np.flatnonzero(new)]
+        known = np.empty(len(first), np.int32)
+        fresh: list[int] = []
+        for position in np.argsort(first, kind="stable"):
+            row = int(first[position])
+            key = rows[row].tobytes()
+            number = self._numbers.get(key)
+            if number is None:
+                number = self._numbers[key] = len(self.words) + len(fresh)
+                fresh.append(row)
+            known[position] = number
+        if fresh:
+            self.words = np.concatenate([self.words, rows[fresh]])
+        result = np.empty(len(rows), np.int32)
+        result[order] = known[np.cumsum(new) - 1]
+        return result
+
+    def address(self, number: int) -> str:
+        """The address alone, as text."""
+        a, b, c, d, _port = (int(word) for word in self.words[number])
+        if (a, b, c) == (0, 0, V4_PREFIX):
+            return f"{d >> 24}.{d >> 16 & 255}.{d >> 8 & 255}.{d & 255}"
+        return str(ipaddress.IPv6Address(a << 96 | b << 64 | c << 32 | d))
+
+    def port(self, number: int) -> int:
+        """The port alone."""
+        return int(self.words[number, 4])
+
+    def text(self, number: int) -> str:
+        """`192.0.2.1:5000` or `[2001:db8::1]:5000`."""
+        text = self._texts.get(number)
+        if text is None:
+            address = self.address(number)
+            text = f"[{address}]:{self.port(number)}" if ":" in address else f"{address}:{self.port(number)}"
+            self._texts[number] = text
+        return text
+
+    @property
+    def addresses(self) -> npt.NDArray[np.int64]:
+        """For each endpoint the number of the first endpoint with the same address, whatever its port."""
+        _, first, inverse = np.unique(self.words[:, :4], axis=0, return_index=True, return_inverse=True)
+        return first[inverse.reshape(-1)].astype(np.int64)
+
+    @property
+    def is_v6(self) -> npt.NDArray[np.bool_]:
+        """Which endpoints have an IPv6 address."""
+        v6: npt.NDArray[np.bool_] = np.any(self.words[:, :3] != np.array([0, 0, V4_PREFIX], np.uint32), axis=1)
+        return v6
+
+
+@dataclass(slots=True)
+class Pools:
+    """What the numbers in the columns of one trace stand for."""
+
+    endpoints: Endpoints = field(default_factory=Endpoints)
+    texts: Texts = field(default_factory=Texts)
+
+
+def missing(kind: Kind, rows: int) -> Array:
+    """A column of `rows` missing values."""
+    dtype, value = _STORED[kind]
+    return np.full((rows, 4) if kind is Kind.ID else rows, value, dtype)
+
+
+class Table:
+    """One frame as NumPy columns; columns that were not given are missing throughout."""
+
+    def __init__(self, name: str, rows: int, pools: Pools, columns: Mapping[str, Array]) -> None:
+        self.name = name
+        self.rows = rows
+        self.pools = pools
+        self.schema = {column.name: column for column in FRAMES[name]}
+        unknown = set(columns) - set(self.schema)
+        if unknown:
+            raise KeyError(f"{name} has no column {', '.join(sorted(unknown))}")
+        self._columns = {
+            column.name: np.asarray(columns[column.name], _STORED[column.kind][0])
+            if column.name in columns
+            else missing(column.kind, rows)
+            for column in FRAMES[name]
+        }
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def __getitem__(self, column: str) -> Array:
+        return self._columns[column]
+
+    def __setitem__(self, column: str, values: Array) -> None:
+        self._columns[column] = np.asarray(values, _STORED[self.schema[column].kind][0])
+
+    def take(self, index: Array) -> Table:
+        """The rows at `index` (numbers or a mask)."""
+        picked = {name: values[index] for name, values in self._columns.items()}
+        rows = int(np.count_nonzero(index)) if index.dtype == np.bool_ else len(index)
+        return Table(self.name, rows, self.pools, picked)
+
+    def code(self, column: str, level: str) -> int:
+        """The number that stands for a category's level."""
+        return self.schema[column].code(level)
+
+    def values(self, column: str) -> list[Any]:
+        """One column as Python values; what is missing is None."""
+        declared = self.schema[column]
+        return [self._value(declared, value) for value in self._columns[column].tolist()]
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Rows as dictionaries of Python values; what is missing is None."""
+        names = list(self.schema)
+        for row in zip(*(self.values(name) for name in names), strict=True):
+            yield dict(zip(names, row, strict=True))
+
+    def _value(self, declared: Column, stored: Any) -> Any:
+        match declared.kind:
+            case Kind.CATEGORY:
+                return declared.levels[stored] if stored >= 0 else None
+            case Kind.ENDPOINT:
+                return self.pools.endpoints.text(stored) if stored >= 0 else None
+            case Kind.TEXT:
+                return self.pools.texts.values[stored] if stored >= 0 else None
+            case Kind.ID:
+                return hex_id(stored)
+            case Kind.TIME:
+                return None if stored == NAT else when(stored)
+            case Kind.SECONDS:
+                return None if stored != stored else stored
+            case Kind.INTEGER:
+                return None if stored == MISSING else stored
+            case Kind.UNSIGNED:
+                return stored or None
+            case _:
+                return stored
+
+    def to_frame(self) -> pd.DataFrame:
+        """The public frame, with the dtypes that the schema promises."""
+        import pandas as pd
+
+        return pd.DataFrame({name: self._series(declared) for name, declared in self.schema.items()})
+
+    def _series(self, declared: Column) -> Any:
+        import pandas as pd
+
+        stored = self._columns[declared.name]
+        match declared.kind:
+            case Kind.CATEGORY:
+                return pd.Categorical.from_codes(stored.tolist(), categories=pd.Index(declared.levels))
+            case Kind.ENDPOINT | Kind.TEXT:
+                used, inverse = np.unique(stored, return_inverse=True)
+                texts = np.array([self._value(declared, int(number)) for number in used], object)
+                return pd.Series(texts[inverse] if len(used) else [], dtype="str")
+            case Kind.ID:
+                return pd.Series([hex_id(words) for words in stored.tolist()], dtype="str")
+            case Kind.TIME:
+                return pd.Series(stored.view("datetime64[ns]")).dt.tz_localize("UTC")
+            case Kind.INTEGER | Kind.UNSIGNED:
+                absent = stored == (MISSING if declared.kind is Kind.INTEGER else 0)
+                return pd.arrays.IntegerArray(stored.copy(), absent)
+            case _:
+                return pd.Series(stored, dtype=DTYPES[declared.kind])
+
+
+def hex_id(words: list[int]) -> str:
+    """A transaction id as text: 24 hex digits, or 32 where the first word is no magic cookie."""
+    first, a, b, c = words
+    return f"{a:08x}{b:08x}{c:08x}" if first == COOKIE else f"{first:08x}{a:08x}{b:08x}{c:08x}"
+
+
+def when(nanoseconds: int) -> str:
+    """A time as ISO 8601 text with nanoseconds, UTC."""
+    seconds, fraction = divmod(nanoseconds, 10**9)
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=seconds)
+    return f"{moment.isoformat()}.{fraction:09d}Z"
+
+
+def empty(name: str, pools: Pools) -> Table:
+    """A table without rows: same columns, same dtypes."""
+    return Table(name, 0, pools, {})
