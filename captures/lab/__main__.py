@@ -1,0 +1,92 @@
+"""`python -m captures.lab list | make NAME… | make --all | table | describe | clean`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from captures.lab import table
+from captures.lab.make import make
+from captures.lab.network import LabError, remove
+from captures.lab.scenarios import SCENARIOS, by_name
+from captures.lab.tools import preflight
+
+CORPUS = Path(__file__).resolve().parents[1]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="python -m captures.lab", description="Make labelled captures of ICE calls."
+    )
+    verbs = top.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("list", help="name every scenario")
+    made = verbs.add_parser("make", help="make scenarios anew (as root)")
+    made.add_argument("names", nargs="*", metavar="NAME")
+    made.add_argument("--all", action="store_true", help="every scenario")
+    made.add_argument("--missing", action="store_true", help="those that have no directory yet")
+    made.add_argument("--to", type=Path, default=CORPUS, help="directory to write below (default: captures/)")
+    made.add_argument(
+        "--keep-logs", type=Path, help="copy logs and raw files of each run below this directory"
+    )
+    verbs.add_parser("table", help="write the table of all scenarios into captures/README.md")
+    verbs.add_parser("describe", help="write every README and expect.toml again, from the stored truth")
+    verbs.add_parser("clean", help="remove whatever a run that died left behind")
+    return top
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _make(names: list[str], corpus: Path, logs: Path | None) -> int:
+    preflight()
+    # SIGTERM must clean up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    failed = 0
+    for name in names:
+        try:
+            make(by_name(name), corpus, _say, logs)
+        except (LabError, RuntimeError, OSError) as error:
+            failed += 1
+            print(f"{name}: not made: {error}", file=sys.stderr, flush=True)
+    if corpus == CORPUS:
+        table.update(CORPUS)
+    return 1 if failed else 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the lab; returns the exit status."""
+    given = parser().parse_args(argv)
+    try:
+        if given.verb == "list":
+            for scenario in SCENARIOS:
+                print(f"{scenario.name:32} {scenario.title}")
+        elif given.verb == "make":
+            names = list(given.names)
+            if given.all:
+                names = [scenario.name for scenario in SCENARIOS]
+            if given.missing:
+                names += [s.name for s in SCENARIOS if not (given.to / s.name / "truth.json").exists()]
+            return _make(names, given.to, given.keep_logs)
+        elif given.verb == "table":
+            table.update(CORPUS)
+        elif given.verb == "describe":
+            table.describe(CORPUS)
+        else:
+            for name in remove():
+                print(f"removed {name}")
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the networks are gone", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""The table of all scenarios: the modules here hold nothing but data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from captures.lab.model import Scenario
+from captures.lab.network import LabError
+from captures.lab.scenarios import motivating
+
+SCENARIOS: tuple[Scenario, ...] = tuple(
+    replace(scenario, group=module.GROUP) for module in (motivating,) for scenario in module.SCENARIOS
+)
+
+
+def by_name(name: str) -> Scenario:
+    """Return a scenario.
+
+    Raises
+    ------
+    LabError
+        There is none of that name.
+    """
+    for scenario in SCENARIOS:
+        if scenario.name == name:
+            return scenario
+    raise LabError(f"no scenario is called {name!r}; `list` names them all")

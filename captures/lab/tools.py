@@ -1,0 +1,142 @@
+"""Programs that run beside the agents: tcpdump, coturn, the signalling server, wires; and the preflight."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from captures.lab.model import Scenario, Turn, Vantage
+from captures.lab.network import LabError, Network
+
+APT = {
+    "ip": "iproute2", "nft": "nftables", "tcpdump": "tcpdump", "turnserver": "coturn", "chromium": "chromium",
+    "ethtool": "ethtool", "conntrack": "conntrack", "sysctl": "procps",
+}  # fmt: skip
+PIP = ("playwright", "aiortc", "aioice", "websockets")
+HERE = Path(__file__).parent
+
+
+def preflight() -> None:
+    """Refuse to start where the lab cannot work.
+
+    Raises
+    ------
+    LabError
+        Not root, or a program or Python package is missing; the message says how to get it.
+    """
+    missing = preflight_problems()
+    if missing:
+        raise LabError("the lab cannot run here:\n" + "\n".join(f"  - {line}" for line in missing))
+
+
+def preflight_problems() -> list[str]:
+    """List what keeps the lab from working, one line each; empty when nothing does."""
+    problems = []
+    if sys.platform != "linux":
+        return ["it needs Linux (network namespaces)"]
+    if os.geteuid() != 0:
+        problems.append("it must be run as root: it makes network namespaces")
+    apt = sorted({package for tool, package in APT.items() if shutil.which(tool) is None})
+    if apt:
+        problems.append(f"programs are missing: apt-get install {' '.join(apt)}")
+    pip = [name for name in PIP if importlib.util.find_spec(name) is None]
+    if pip:
+        problems.append(f"Python packages are missing: pip install {' '.join(pip)}")
+    return problems
+
+
+class Background:
+    """Processes in namespaces that run while a call does."""
+
+    def __init__(self, network: Network, scratch: Path) -> None:
+        self.network, self.scratch = network, scratch
+        self._dumps: list[subprocess.Popen[bytes]] = []
+        self._servers: dict[str, subprocess.Popen[bytes]] = {}
+        self._others: list[subprocess.Popen[bytes]] = []
+
+    def _start(self, namespace: str, argv: list[str], log: str) -> subprocess.Popen[bytes]:
+        out = (self.scratch / log).open("wb")
+        return subprocess.Popen(
+            ["ip", "netns", "exec", namespace, *argv], stdout=out, stderr=out, stdin=subprocess.DEVNULL
+        )
+
+    def capture(self, vantage: Vantage) -> Path:
+        """Start a capture; the file is complete after `stop_captures`."""
+        path = self.scratch / f"{vantage.name}.pcap"
+        argv = ["tcpdump", "--immediate-mode", "-U", "-n", "-Z", "root", "-i", vantage.interface]
+        argv += ["-s", str(vantage.snaplen), "-Q", vantage.direction, "-w", str(path)]
+        namespace = self.network.namespace(vantage.node)
+        # Router solicitations and the like say nothing about the call.
+        argv += ["not icmp6 or icmp6[0] < 133"] if vantage.interface != "any" else []
+        self._dumps.append(self._start(namespace, argv, f"tcpdump-{vantage.name}.log"))
+        self._wait_for(path, vantage.name)
+        return path
+
+    def _wait_for(self, path: Path, name: str) -> None:
+        for _ in range(100):
+            if path.exists() and path.stat().st_size >= 24:
+                return
+            time.sleep(0.05)
+        log = (self.scratch / f"tcpdump-{name}.log").read_text(errors="replace")
+        raise LabError(f"tcpdump did not start for {name}: {log}")
+
+    def stop_captures(self) -> None:
+        """Let every tcpdump write out what it has and end."""
+        for process in self._dumps:
+            process.send_signal(signal.SIGINT)
+        for process in self._dumps:
+            process.wait(10)
+        self._dumps.clear()
+
+    def turn(self, server: Turn) -> None:
+        """Start a coturn."""
+        argv = ["turnserver", "-n", "-L", server.listen, "--no-cli", "--no-tls", "--no-dtls", "--simple-log"]
+        argv += ["--log-file", str(self.scratch / f"coturn-{server.node}.log")]
+        argv += ["--pidfile", str(self.scratch / f"coturn-{server.node}.pid")]
+        if server.user is None:
+            argv += ["--no-auth", "--stun-only"]
+        else:
+            argv += ["-a", "-r", "lab", "--user", server.user]
+        argv += server.args
+        namespace = self.network.namespace(server.node)
+        self._servers[server.node] = self._start(namespace, argv, f"coturn-{server.node}.out")
+
+    def stop_server(self, node: str) -> None:
+        """Kill a server without a word, as a crash would."""
+        process = self._servers.pop(node)
+        process.kill()
+        process.wait()
+
+    def websocket(self, node: str, address: str) -> None:
+        """Start the signalling server that passes each message on to the other client."""
+        argv = [sys.executable, str(HERE / "websocket_server.py"), address]
+        self._others.append(self._start(self.network.namespace(node), argv, "websocket.log"))
+
+    def wires(self, scenario: Scenario) -> None:
+        """Start the forwarding process of each wire."""
+        for wire in scenario.topology.wires:
+            namespace = self.network.add_namespace(wire.name)
+            for net in wire.nets:
+                self.network.plug_wire(namespace, net, net)
+            argv = [
+                sys.executable,
+                str(HERE / "wire.py"),
+                *wire.nets,
+                str(wire.delay_ms),
+                str(wire.jitter_ms),
+            ]
+            argv += [str(wire.loss), str(wire.seed), str(wire.vlan or 0)]
+            self._others.append(self._start(namespace, argv, f"wire-{wire.name}.log"))
+
+    def close(self) -> None:
+        """End everything that is still running."""
+        for process in [*self._dumps, *self._servers.values(), *self._others]:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
