@@ -156,7 +156,6 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column(
             "duplicate", Kind.FLAG, "the same packet captured a second time (interface `any`, mirror port): not counted"
         ),
-        Column("quoted", Kind.FLAG, "part of an ICMP error: not sent at that moment"),
         Column(
             "retransmit_count", Kind.INTEGER, "libwebrtc's 0xFF00: checks without answer so far; echoed in the response"
         ),

@@ -1,0 +1,98 @@
+"""What a UDP payload is: STUN, DTLS, RTP, RTCP, TURN ChannelData or something else (RFC 7983).
+
+The first byte alone decides too little outside WebRTC: DNS, QUIC and NTP share these ranges.  So each kind must also
+look like itself; `docs/stun.md` says what that means for STUN without the magic cookie.
+"""
+
+from __future__ import annotations
+
+from stunpcap.kernels import inner
+from stunpcap.wire.layers import Buffer, has_cookie, u16, u32
+
+OTHER, STUN, CLASSIC, MS_TURN, DTLS, RTP, RTCP, CHANNEL, STUN_CUT = range(9)
+"""Kinds of payload.  STUN_CUT: STUN whose header itself was cut by the snap length."""
+
+MS_COOKIE = 0x72C64BC6
+"""Value of the first attribute (MAGIC-COOKIE, 0x000F) of Microsoft's TURN messages."""
+
+
+@inner
+def classic_attribute(kind: int) -> bool:
+    """Whether agents without the magic cookie use an attribute: RFC 3489, optional vendor ones, Zoom's."""
+    return 0x0001 <= kind <= 0x000B or 0x8000 <= kind <= 0x80FF or kind in (0x0101, 0x0103)
+
+
+@inner
+def is_classic(b: Buffer, o: int, stop: int, length: int) -> bool:
+    """Whether a datagram without cookie is RFC 3489 STUN.
+
+    All of: a type of RFC 3489; a length that is a multiple of four and fills the datagram; whole attributes, each
+    of a type that such agents use, that end exactly at the end.  A bare header counts for a Binding request only.
+    """
+    kind = u16(b, o)
+    size = u16(b, o + 2)
+    if kind not in (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112):
+        return False
+    if size & 3 or size + 20 != length or o + length != stop or (size == 0 and kind != 0x0001):
+        return False
+    at = o + 20
+    while at < stop:
+        if at + 4 > stop or not classic_attribute(u16(b, at)):
+            return False
+        at += 4 + ((u16(b, at + 2) + 3) & ~3)
+    return at == stop
+
+
+@inner
+def is_ms_turn(b: Buffer, o: int, stop: int) -> bool:
+    """Whether a datagram is Microsoft's TURN: its first attribute is the cookie of the TURN drafts ([MS-TURN])."""
+    return (
+        o + 28 <= stop and b[o] < 2 and u16(b, o + 20) == 0x000F and u16(b, o + 22) == 4 and u32(b, o + 24) == MS_COOKIE
+    )
+
+
+@inner
+def looks_like_dns(sport: int, dport: int) -> bool:
+    """Ports whose payload begins with bytes of any value: DNS, mDNS, LLMNR, NetBIOS, DHCP, NTP, SNMP, SSDP."""
+    for port in (sport, dport):
+        if port in (53, 5353, 5355, 67, 68, 123, 137, 138, 161, 162, 1900):
+            return True
+    return False
+
+
+@inner
+def demux(b: Buffer, o: int, stop: int, length: int, sport: int, dport: int, dtls_before: int) -> int:
+    """Kind of the payload that is captured between `o` and `stop` and was `length` bytes long.
+
+    `dtls_before` counts the DTLS records that its flow had: encrypted DTLS 1.3 records can be told only then.
+    """
+    if stop - o < 4:
+        return OTHER
+    first = b[o]
+    if first < 0x40 and has_cookie(b, o, stop):
+        if stop - o >= 20:
+            return STUN
+        return STUN_CUT if length >= 20 else OTHER
+    if first < 4:
+        if stop - o >= 20 and first < 2:
+            if is_ms_turn(b, o, stop):
+                return MS_TURN
+            if is_classic(b, o, stop, length):
+                return CLASSIC
+        return OTHER
+    if looks_like_dns(sport, dport):
+        return OTHER
+    if 20 <= first <= 25:
+        if length >= 13 and stop - o >= 3 and ((b[o + 1] == 0xFE and b[o + 2] >= 0xFC) or u16(b, o + 1) == 0x0100):
+            return DTLS
+        return OTHER
+    if 0x20 <= first <= 0x3F:
+        return DTLS if dtls_before else OTHER
+    if 0x40 <= first <= 0x4F:
+        size = u16(b, o + 2)
+        return CHANNEL if size + 4 <= length <= ((size + 3) & ~3) + 4 else OTHER
+    if 0x80 <= first <= 0xBF:
+        if 192 <= b[o + 1] <= 223:  # RFC 5761 section 4
+            return RTCP if length >= 8 else OTHER
+        return RTP if length >= 12 else OTHER
+    return OTHER
