@@ -1,0 +1,356 @@
+"""One STUN message in full: every attribute in wire order, typed values, and what is wrong with it.
+
+`Message` is made for the one message that somebody looks at, and as the independent check of the bulk decoder
+(`stunpcap.stun.columns`), with which it shares the registry and the words for defects, but no decoding.
+
+Whatever the bytes, `Message.parse` returns a message or raises `DecodeError`, and nothing else. With the magic cookie
+every other fault is a defect: the bytes stay, and as much meaning as they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from stunpcap.stun import registry, values
+from stunpcap.stun.defects import Defect, describe
+from stunpcap.stun.recognise import HEADER, recognise
+from stunpcap.stun.render import as_html, as_text
+from stunpcap.stun.values import Address, BadValue, ErrorValue, Value
+
+_T = TypeVar("_T")
+
+_INTEGRITY = registry.attribute("MESSAGE-INTEGRITY").type
+_SHA256 = registry.attribute("MESSAGE-INTEGRITY-SHA256").type
+_FINGERPRINT = registry.attribute("FINGERPRINT").type
+_PRIORITY = registry.attribute("PRIORITY").type
+
+
+@dataclass(frozen=True, slots=True)
+class RawAttribute:
+    """One attribute as captured."""
+
+    type: int
+    offset: int
+    "Where its header begins, in bytes from the start of the message."
+    length: int
+    "Of the value, as its header says."
+    value: bytes
+    "As captured: shorter than `length` if the message ends before it."
+    padding: bytes
+    known: registry.Attribute | None
+    "The registry's row for it in this kind of message."
+    ignored: bool
+    "It stands where a receiver must ignore it: after the message integrity (RFC 8489 section 9)."
+
+    @property
+    def name(self) -> str:
+        """Its name, or `0x…`."""
+        return self.known.name if self.known else f"0x{self.type:04x}"
+
+    def decoded(self, message: Message) -> Value:
+        """Return its typed value; the raw bytes if they have none."""
+        return self.check(message.data[4:HEADER])[0]
+
+    def check(self, key: bytes) -> tuple[Value, Defect]:
+        """Return its typed value and what is wrong with it; `key` is what addresses are XORed with."""
+        if self.known is None or len(self.value) < self.length:
+            return self.value, Defect(0)
+        if self.length not in self.known.lengths:
+            return self.value, Defect.VALUE_LENGTH
+        head = int.from_bytes(self.value[:4].ljust(4, b"\0"))
+        defect = Defect.RESERVED_BITS if head & self.known.reserved else Defect(0)
+        try:
+            return self.known.decoder(self.value, key), defect
+        except BadValue as bad:
+            return self.value if bad.value is None else bad.value, defect | bad.defect
+
+
+def _walk(data: bytes, end: int, padded: bool) -> Iterator[tuple[int, int, bytes, bytes]]:
+    """Yield offset, length, value and padding of each attribute; `data` may end before `end` does."""
+    at = HEADER
+    while at + 4 <= len(data) and at + 4 <= end:
+        length = int.from_bytes(data[at + 2 : at + 4])
+        stop = at + 4 + length
+        next_at = stop + (-length % 4 if padded else 0)
+        yield at, length, data[at + 4 : min(stop, end)], data[stop : min(next_at, end)]
+        at = next_at
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A STUN message.
+
+    Make one with `Message.parse`. RFC 8489 section 5 for the header, section 14 for attributes.
+    """
+
+    data: bytes
+    "The message's own bytes, header and attributes, as far as captured."
+    type: int
+    cls: str
+    "request, indication, success or error."
+    method: str
+    "binding, allocate, …; `0x…` if unknown."
+    method_value: int
+    "12 bits, by the arithmetic of RFC 8489 whatever the variant."
+    length: int
+    "The length field: bytes after the header."
+    transaction_id: str
+    "Hex: 24 digits, or 32 without the magic cookie."
+    classic: bool
+    "No magic cookie."
+    variant: str
+    '"" for STUN as RFC 5389 and 8489 have it, else "classic" (RFC 3489), "zoom" or "ms-turn".'
+    attributes: tuple[RawAttribute, ...]
+    "In wire order, with duplicates, unknown ones, and those to be ignored."
+    found: tuple[tuple[Defect, int], ...]
+    "Each defect with the byte offset it is about, in that order."
+
+    @classmethod
+    def parse(cls, data: bytes, *, wire_length: int | None = None) -> Message:
+        """Decode one message.
+
+        Parameters
+        ----------
+        data
+            From the first byte of the message to the end of the datagram, or of the message; as captured.
+        wire_length
+            Length of the same before the snap length cut it; default: nothing was cut.
+
+        Raises
+        ------
+        DecodeError
+            If this is no STUN message; for no other reason.
+        """
+        data = bytes(data)
+        wire = max(len(data), wire_length or 0)
+        classic, variant = recognise(data, wire)
+        type, length = int.from_bytes(data[:2]), int.from_bytes(data[2:4])
+        end = HEADER + length
+        found: list[tuple[Defect, int]] = []
+        if end > wire:
+            found.append((Defect.LENGTH_BEYOND_DATAGRAM, 2))
+        if length % 4 and variant != "ms-turn":
+            found.append((Defect.LENGTH_UNALIGNED, 2))
+        if len(data) < min(end, wire):
+            found.append((Defect.CUT, len(data)))
+        if wire > end:
+            found.append((Defect.TRAILING_BYTES, end))
+        data = data[:end]
+        kind, method = registry.classify(type, variant)
+        attributes = _attributes(data, end, variant, kind)
+        found += _attribute_defects(data, end, attributes)
+        if (
+            kind == "error"
+            and len(data) == end
+            and not any(a.name == "ERROR-CODE" and not a.ignored for a in attributes)
+        ):
+            found.append((Defect.NO_ERROR_CODE, 0))
+        found.sort(key=lambda pair: (pair[1], pair[0]))
+        return cls(
+            data=data,
+            type=type,
+            cls=kind,
+            method=method,
+            method_value=registry.split_type(type)[1],
+            length=length,
+            transaction_id=data[4 if classic else 8 : HEADER].hex(),
+            classic=classic,
+            variant=variant,
+            attributes=attributes,
+            found=tuple(found),
+        )
+
+    @property
+    def defects(self) -> tuple[str, ...]:
+        """What is wrong, as sentences."""
+        return tuple(describe(defect, offset) for defect, offset in self.found)
+
+    @property
+    def defect_flags(self) -> int:
+        """What is wrong, as a sum of `Defect` bits."""
+        flags = Defect(0)
+        for defect, _ in self.found:
+            flags |= defect
+        return int(flags)
+
+    def getall(self, name: str) -> tuple[Value, ...]:
+        """Return the values of all attributes of a name that count, in wire order."""
+        return tuple(a.decoded(self) for a in self.attributes if a.name == name and not a.ignored)
+
+    def get(self, name: str) -> Value | None:
+        """Return the value of the first attribute of a name, which is the one that counts; None if there is none.
+
+        The raw bytes, if the value is malformed. RFC 8489 section 14.
+        """
+        for attribute in self.attributes:
+            if attribute.name == name and not attribute.ignored:
+                return attribute.decoded(self)
+        return None
+
+    def _text(self, *names: str) -> str | None:
+        """Return text; bytes that are none as `hex:…`."""
+        value = next((value for value in map(self.get, names) if value is not None), None)
+        return f"hex:{value.hex()}" if isinstance(value, bytes) else _typed(self, str, *names)
+
+    @property
+    def username(self) -> str | None:
+        return self._text("USERNAME")
+
+    @property
+    def realm(self) -> str | None:
+        return self._text("REALM")
+
+    @property
+    def nonce(self) -> str | None:
+        return self._text("NONCE")
+
+    @property
+    def software(self) -> str | None:
+        return self._text("SOFTWARE", "SERVER")
+
+    @property
+    def priority(self) -> int | None:
+        return _typed(self, int, "PRIORITY")
+
+    @property
+    def use_candidate(self) -> bool:
+        """Whether the sender nominates this pair, with USE-CANDIDATE or libwebrtc's NOMINATION."""
+        return self.get("USE-CANDIDATE") is True or bool(_typed(self, int, "NOMINATION"))
+
+    @property
+    def role(self) -> str | None:
+        """The sender's ICE role: controlling, controlled."""
+        for role in ("controlling", "controlled"):
+            if self.get(f"ICE-{role.upper()}") is not None:
+                return role
+        return None
+
+    @property
+    def tie_breaker(self) -> int | None:
+        return _typed(self, int, "ICE-CONTROLLING", "ICE-CONTROLLED")
+
+    @property
+    def mapped(self) -> Address | None:
+        """How the responder saw the requester: XOR-MAPPED-ADDRESS, or else MAPPED-ADDRESS."""
+        if self.variant == "ms-turn":  # there MAPPED-ADDRESS is the relayed address, as in the TURN drafts
+            return _typed(self, Address, "XOR-MAPPED-ADDRESS")
+        return _typed(self, Address, "XOR-MAPPED-ADDRESS", "MAPPED-ADDRESS")
+
+    @property
+    def relayed(self) -> Address | None:
+        """The address that a relay allocated."""
+        return _typed(self, Address, "MAPPED-ADDRESS" if self.variant == "ms-turn" else "XOR-RELAYED-ADDRESS")
+
+    @property
+    def peer(self) -> Address | None:
+        """The relay's peer, the first one named."""
+        return _typed(self, Address, "XOR-PEER-ADDRESS", "REMOTE-ADDRESS", "DESTINATION-ADDRESS")
+
+    @property
+    def error_code(self) -> int | None:
+        error = _typed(self, ErrorValue, "ERROR-CODE")
+        return error.code if error else None
+
+    @property
+    def error_reason(self) -> str | None:
+        error = _typed(self, ErrorValue, "ERROR-CODE")
+        return error.reason if error else None
+
+    @property
+    def lifetime_s(self) -> int | None:
+        return _typed(self, int, "LIFETIME")
+
+    @property
+    def channel(self) -> int | None:
+        return _typed(self, int, "CHANNEL-NUMBER")
+
+    @property
+    def data_value(self) -> bytes | None:
+        """Relayed data inside (DATA)."""
+        return _typed(self, bytes, "DATA")
+
+    @property
+    def unknown_required(self) -> tuple[int, ...]:
+        """Types of the unknown attributes that a receiver must understand (RFC 8489 section 6.3)."""
+        return tuple(a.type for a in self.attributes if a.known is None and a.type < 0x8000 and not a.ignored)
+
+    @property
+    def integrity(self) -> str:
+        """absent or present; only a key can tell more, see `stunpcap.stun.integrity`."""
+        return (
+            "present" if any(a.type in (_INTEGRITY, _SHA256) and not a.ignored for a in self.attributes) else "absent"
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """absent, valid or invalid."""
+        fingerprint = _typed(self, int, "FINGERPRINT")
+        if fingerprint is None:
+            return "absent" if self.get("FINGERPRINT") is None else "invalid"
+        return "invalid" if self.defect_flags & Defect.FINGERPRINT_WRONG else "valid"
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+
+def _typed(message: Message, kind: type[_T], *names: str) -> _T | None:
+    """Return the value of the first of these attributes that is there, unless it is malformed."""
+    for name in names:
+        value = message.get(name)
+        if value is not None:
+            return value if isinstance(value, kind) else None
+    return None
+
+
+def _attributes(data: bytes, end: int, variant: str, cls: str) -> tuple[RawAttribute, ...]:
+    """Find all attributes, and which of them a receiver must ignore (RFC 8489 section 9)."""
+    walked = list(_walk(data, end, padded=variant != "ms-turn"))
+    types = [int.from_bytes(data[at : at + 2]) for at, *_ in walked]
+    contexts = [variant] if variant else ["ice"] if _PRIORITY in types and cls == "request" else []
+    last, exempt = len(types), {_FINGERPRINT}
+    if _INTEGRITY in types:
+        last, exempt = types.index(_INTEGRITY), {_FINGERPRINT, _SHA256}
+    elif _SHA256 in types:
+        last = types.index(_SHA256)
+    return tuple(
+        RawAttribute(
+            type, at, length, value, padding, registry.find_attribute(type, *contexts), i > last and type not in exempt
+        )
+        for i, (type, (at, length, value, padding)) in enumerate(zip(types, walked, strict=True))
+    )
+
+
+def _attribute_defects(data: bytes, end: int, attributes: tuple[RawAttribute, ...]) -> Iterator[tuple[Defect, int]]:
+    """Yield what is wrong with the attributes; of those to be ignored nothing more is said."""
+    seen: set[int] = set()
+    for attribute in attributes:
+        at = attribute.offset
+        if at + 4 + attribute.length > end:
+            yield Defect.ATTRIBUTE_OVERRUN, at
+        if attribute.ignored:
+            yield Defect.AFTER_INTEGRITY, at
+            continue
+        if _FINGERPRINT in seen:
+            yield Defect.AFTER_FINGERPRINT, at
+        if attribute.known is None:
+            if attribute.type < 0x8000:
+                yield Defect.UNKNOWN_REQUIRED, at
+            continue
+        if attribute.type in seen and not attribute.known.repeats:
+            yield Defect.DUPLICATE, at
+        value, defect = attribute.check(data[4:HEADER])
+        for flag in defect:
+            yield flag, at
+        first_crc = attribute.type == _FINGERPRINT and _FINGERPRINT not in seen
+        if first_crc and isinstance(value, int) and value != values.fingerprint(data[:at]):
+            yield Defect.FINGERPRINT_WRONG, at
+        seen.add(attribute.type)
+    last = attributes[-1] if attributes else None
+    rest = last.offset + 4 + last.length + len(last.padding) if last else HEADER
+    if len(data) == end and rest < end:
+        yield Defect.STRAY_BYTES, rest
