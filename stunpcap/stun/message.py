@@ -9,73 +9,19 @@ every other fault is a defect: the bytes stay, and as much meaning as they have.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from stunpcap.stun import registry, values
+from stunpcap.stun import registry
+from stunpcap.stun.attributes import INTEGRITY, SHA256, RawAttribute, find_attributes, find_defects
 from stunpcap.stun.defects import Defect, describe
 from stunpcap.stun.recognise import HEADER, recognise
 from stunpcap.stun.render import as_html, as_text
-from stunpcap.stun.values import Address, BadValue, ErrorValue, Value
+from stunpcap.stun.valuetypes import Address, ErrorValue, Value
+
+__all__ = ["Message", "RawAttribute"]
 
 _T = TypeVar("_T")
-
-_INTEGRITY = registry.attribute("MESSAGE-INTEGRITY").type
-_SHA256 = registry.attribute("MESSAGE-INTEGRITY-SHA256").type
-_FINGERPRINT = registry.attribute("FINGERPRINT").type
-_PRIORITY = registry.attribute("PRIORITY").type
-
-
-@dataclass(frozen=True, slots=True)
-class RawAttribute:
-    """One attribute as captured."""
-
-    type: int
-    offset: int
-    "Where its header begins, in bytes from the start of the message."
-    length: int
-    "Of the value, as its header says."
-    value: bytes
-    "As captured: shorter than `length` if the message ends before it."
-    padding: bytes
-    known: registry.Attribute | None
-    "The registry's row for it in this kind of message."
-    ignored: bool
-    "It stands where a receiver must ignore it: after the message integrity (RFC 8489 section 9)."
-
-    @property
-    def name(self) -> str:
-        """Its name, or `0x…`."""
-        return self.known.name if self.known else f"0x{self.type:04x}"
-
-    def decoded(self, message: Message) -> Value:
-        """Return its typed value; the raw bytes if they have none."""
-        return self.check(message.data[4:HEADER])[0]
-
-    def check(self, key: bytes) -> tuple[Value, Defect]:
-        """Return its typed value and what is wrong with it; `key` is what addresses are XORed with."""
-        if self.known is None or len(self.value) < self.length:
-            return self.value, Defect(0)
-        if self.length not in self.known.lengths:
-            return self.value, Defect.VALUE_LENGTH
-        head = int.from_bytes(self.value[:4].ljust(4, b"\0"))
-        defect = Defect.RESERVED_BITS if head & self.known.reserved else Defect(0)
-        try:
-            return self.known.decoder(self.value, key), defect
-        except BadValue as bad:
-            return self.value if bad.value is None else bad.value, defect | bad.defect
-
-
-def _walk(data: bytes, end: int, padded: bool) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Yield offset, length, value and padding of each attribute; `data` may end before `end` does."""
-    at = HEADER
-    while at + 4 <= len(data) and at + 4 <= end:
-        length = int.from_bytes(data[at + 2 : at + 4])
-        stop = at + 4 + length
-        next_at = stop + (-length % 4 if padded else 0)
-        yield at, length, data[at + 4 : min(stop, end)], data[stop : min(next_at, end)]
-        at = next_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +85,8 @@ class Message:
             found.append((Defect.TRAILING_BYTES, end))
         data = data[:end]
         kind, method = registry.classify(type, variant)
-        attributes = _attributes(data, end, variant, kind)
-        found += _attribute_defects(data, end, attributes)
+        attributes = find_attributes(data, end, variant, kind)
+        found += find_defects(data, end, attributes)
         if (
             kind == "error"
             and len(data) == end
@@ -279,9 +225,7 @@ class Message:
     @property
     def integrity(self) -> str:
         """absent or present; only a key can tell more, see `stunpcap.stun.integrity`."""
-        return (
-            "present" if any(a.type in (_INTEGRITY, _SHA256) and not a.ignored for a in self.attributes) else "absent"
-        )
+        return "present" if any(a.type in (INTEGRITY, SHA256) and not a.ignored for a in self.attributes) else "absent"
 
     @property
     def fingerprint(self) -> str:
@@ -305,52 +249,3 @@ def _typed(message: Message, kind: type[_T], *names: str) -> _T | None:
         if value is not None:
             return value if isinstance(value, kind) else None
     return None
-
-
-def _attributes(data: bytes, end: int, variant: str, cls: str) -> tuple[RawAttribute, ...]:
-    """Find all attributes, and which of them a receiver must ignore (RFC 8489 section 9)."""
-    walked = list(_walk(data, end, padded=variant != "ms-turn"))
-    types = [int.from_bytes(data[at : at + 2]) for at, *_ in walked]
-    contexts = [variant] if variant else ["ice"] if _PRIORITY in types and cls == "request" else []
-    last, exempt = len(types), {_FINGERPRINT}
-    if _INTEGRITY in types:
-        last, exempt = types.index(_INTEGRITY), {_FINGERPRINT, _SHA256}
-    elif _SHA256 in types:
-        last = types.index(_SHA256)
-    return tuple(
-        RawAttribute(
-            type, at, length, value, padding, registry.find_attribute(type, *contexts), i > last and type not in exempt
-        )
-        for i, (type, (at, length, value, padding)) in enumerate(zip(types, walked, strict=True))
-    )
-
-
-def _attribute_defects(data: bytes, end: int, attributes: tuple[RawAttribute, ...]) -> Iterator[tuple[Defect, int]]:
-    """Yield what is wrong with the attributes; of those to be ignored nothing more is said."""
-    seen: set[int] = set()
-    for attribute in attributes:
-        at = attribute.offset
-        if at + 4 + attribute.length > end:
-            yield Defect.ATTRIBUTE_OVERRUN, at
-        if attribute.ignored:
-            yield Defect.AFTER_INTEGRITY, at
-            continue
-        if _FINGERPRINT in seen:
-            yield Defect.AFTER_FINGERPRINT, at
-        if attribute.known is None:
-            if attribute.type < 0x8000:
-                yield Defect.UNKNOWN_REQUIRED, at
-            continue
-        if attribute.type in seen and not attribute.known.repeats:
-            yield Defect.DUPLICATE, at
-        value, defect = attribute.check(data[4:HEADER])
-        for flag in defect:
-            yield flag, at
-        first_crc = attribute.type == _FINGERPRINT and _FINGERPRINT not in seen
-        if first_crc and isinstance(value, int) and value != values.fingerprint(data[:at]):
-            yield Defect.FINGERPRINT_WRONG, at
-        seen.add(attribute.type)
-    last = attributes[-1] if attributes else None
-    rest = last.offset + 4 + last.length + len(last.padding) if last else HEADER
-    if len(data) == end and rest < end:
-        yield Defect.STRAY_BYTES, rest

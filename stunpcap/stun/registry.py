@@ -371,7 +371,18 @@ ATTRIBUTE_BY_TYPE = {attribute.type: attribute for attribute in ATTRIBUTES if no
 ATTRIBUTE_IN_CONTEXT = {(attribute.context, attribute.type): attribute for attribute in ATTRIBUTES if attribute.context}
 # Where one name stands for several numbers, the row without context counts, and of two such the lower number.
 ATTRIBUTE_BY_NAME = {row.name: row for row in sorted(ATTRIBUTES, key=lambda row: (not row.context, -row.type))}
+TYPES_BY_NAME: dict[str, tuple[int, ...]] = {
+    name: tuple(sorted({row.type for row in ATTRIBUTES if row.name == name})) for name in ATTRIBUTE_BY_NAME
+}
 ERROR_BY_CODE = {error.code: error for error in ERROR_CODES}
+
+# Contexts to look attributes up in, by the variant of the message, most telling first.
+VARIANT_CONTEXTS: dict[str, tuple[str, ...]] = {
+    "": (),
+    "classic": ("classic",),
+    "zoom": ("zoom", "classic"),
+    "ms-turn": ("ms-turn",),
+}
 
 # What a message without cookie may hold at most; anything else in it, and it is no STUN (docs/stun.md): RFC 3489,
 # the drafts up to 2005 with the ICE and Microsoft attributes of that time, TR-069, Google's ICE before the RFC.

@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from stunpcap.stun import registry
-from stunpcap.stun.values import ErrorValue, Value
+from stunpcap.stun.valuetypes import ErrorValue, Value
 
 if TYPE_CHECKING:
     from stunpcap.stun.message import Message, RawAttribute

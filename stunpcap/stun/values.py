@@ -10,168 +10,28 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
 from stunpcap.stun.defects import Defect
+from stunpcap.stun.valuetypes import (
+    Address,
+    ChangeRequest,
+    EcnCheck,
+    ErrorValue,
+    FamilyError,
+    Icmp,
+    NetworkInfo,
+    PasswordAlgorithm,
+    SequenceNumber,
+    ServiceQuality,
+    TransmitCounter,
+    Value,
+)
 
 MAGIC_COOKIE = 0x2112A442
 FINGERPRINT_XOR = 0x5354554E  # "STUN": keeps the CRC apart from the CRC of an application inside (RFC 8489 14.7)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
-    """A transport address; its text is `192.0.2.1:5000` or `[2001:db8::1]:5000`."""
-
-    host: str
-    "IP address as text, IPv6 in its compressed form."
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorValue:
-    """ERROR-CODE, RFC 8489 section 14.8."""
-
-    code: int
-    "Class times 100 plus number."
-    reason: str
-    "The sender's own words; may be empty."
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.reason}".rstrip()
-
-
-@dataclass(frozen=True, slots=True)
-class FamilyError:
-    """ADDRESS-ERROR-CODE, RFC 8656 section 18.12: why one of two address families was not allocated."""
-
-    family: str
-    code: int
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.family}: {self.code} {self.reason}".rstrip()
-
-
-@dataclass(frozen=True, slots=True)
-class Icmp:
-    """ICMP, RFC 8656 section 18.13: an ICMP error that the relay received for a packet to the peer."""
-
-    type: int
-    code: int
-    data: int
-    "Error data, such as the next hop's MTU."
-
-    def __str__(self) -> str:
-        return f"type {self.type}, code {self.code}, data {self.data}"
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeRequest:
-    """CHANGE-REQUEST, RFC 5780 section 7.2."""
-
-    change_ip: bool
-    change_port: bool
-
-    def __str__(self) -> str:
-        wanted = [name for name, flag in (("ip", self.change_ip), ("port", self.change_port)) if flag]
-        return "change " + " and ".join(wanted) if wanted else "change nothing"
-
-
-@dataclass(frozen=True, slots=True)
-class TransmitCounter:
-    """TRANSACTION_TRANSMIT_COUNTER, RFC 7982 section 3.1."""
-
-    requests: int
-    "How often the client has sent the request, this one included."
-    responses: int
-    "How often the server has sent the response, this one included; 0 in requests."
-
-    def __str__(self) -> str:
-        return f"request {self.requests}, response {self.responses}"
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkInfo:
-    """GOOG-NETWORK-INFO: libwebrtc's number and cost of the sender's local network."""
-
-    network_id: int
-    cost: int
-    "0 cheapest (ethernet), 10 wifi, 900 cellular, up to 999."
-
-    def __str__(self) -> str:
-        return f"network {self.network_id}, cost {self.cost}"
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordAlgorithm:
-    """One entry of PASSWORD-ALGORITHM(S), RFC 8489 sections 14.11 and 14.12."""
-
-    number: int
-    parameters: bytes
-
-    def __str__(self) -> str:
-        name = {1: "MD5", 2: "SHA-256"}.get(self.number, f"0x{self.number:04x}")
-        return f"{name} {self.parameters.hex()}".rstrip()
-
-
-@dataclass(frozen=True, slots=True)
-class EcnCheck:
-    """ECN-CHECK, RFC 6679 section 7.2.2."""
-
-    valid: bool
-    "Whether `ecn` tells anything (the V bit)."
-    ecn: int
-    "The ECN field that the request arrived with."
-
-    def __str__(self) -> str:
-        return f"ECN {self.ecn:02b}" if self.valid else "ECN unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class SequenceNumber:
-    """MS-Sequence Number of Microsoft's TURN: which connection, and the how manieth message on it."""
-
-    connection_id: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.number} on {self.connection_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceQuality:
-    """MS-Service Quality of Microsoft's TURN: what the allocation is to carry."""
-
-    stream: str
-    reliable: bool
-
-    def __str__(self) -> str:
-        return f"{self.stream}, {'reliable' if self.reliable else 'best effort'}"
-
-
-Value = (
-    bool
-    | int
-    | str
-    | bytes
-    | Address
-    | ErrorValue
-    | FamilyError
-    | Icmp
-    | ChangeRequest
-    | TransmitCounter
-    | NetworkInfo
-    | PasswordAlgorithm
-    | EcnCheck
-    | SequenceNumber
-    | ServiceQuality
-    | tuple[int, ...]
-    | tuple[PasswordAlgorithm, ...]
-)
 Decoder = Callable[[bytes, bytes], Value]
 
 
