@@ -33,6 +33,10 @@ class Node:
     """Forward packets between the links: a router."""
     rules: str = ""
     """An nftables ruleset for this namespace."""
+    policy: tuple[str, ...] = ()
+    """Policy routing rules, as `ip rule add` takes them."""
+    ports: str = ""
+    """Range of local ports the system hands out here, as "40000 40999"; empty leaves the default."""
 
 
 @dataclass(frozen=True, slots=True)

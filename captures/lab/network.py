@@ -97,6 +97,8 @@ class Network:
         sysctls += ["net.ipv4.conf.all.accept_redirects=0", "net.ipv4.conf.default.accept_redirects=0"]
         if not any(":" in a for link in node.links for a in link.addresses):
             sysctls += ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]
+        if node.ports:
+            sysctls.append(f"net.ipv4.ip_local_port_range={node.ports}")
         self.exec(node.name, "sysctl", "-qw", *sysctls)
         for link in node.links:
             self._plug(name, link.net, link.net, link.mtu)
@@ -108,6 +110,8 @@ class Network:
         for route in node.routes:
             family = "-6" if ":" in route else "-4"
             run("ip", family, "-n", self.namespace(node.name), "route", "add", *route.split())
+        for rule in node.policy:
+            run("ip", "-n", self.namespace(node.name), "rule", "add", *rule.split())
 
     def _plug(self, namespace: str, interface: str, net: str, mtu: int) -> None:
         if net not in self._nets:

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from captures.lab.model import Scenario
 from captures.lab.network import LabError
-from captures.lab.scenarios import motivating
+from captures.lab.scenarios import motivating, nats, paths
 
 SCENARIOS: tuple[Scenario, ...] = tuple(
-    replace(scenario, group=module.GROUP) for module in (motivating,) for scenario in module.SCENARIOS
+    replace(scenario, group=module.GROUP)
+    for module in (motivating, paths, nats)
+    for scenario in module.SCENARIOS
 )
 
 

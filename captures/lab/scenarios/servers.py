@@ -1,0 +1,290 @@
+"""STUN and TURN servers that are missing, refuse, or are lost in mid-call."""
+
+from __future__ import annotations
+
+from captures.lab.model import Agent, Expect, Scenario, Step, Turn, Until
+from captures.lab.servers import COTURN, NAT_A, NAT_B, PUBLIC, SERVER, stun, turn
+from captures.lab.topologies import forward_rules, one_nat, two_nats, with_rules
+
+GROUP = "STUN and TURN servers"
+
+FAILED = Until("failed", hold=1.0, timeout=70.0)
+STUN = Agent(ice_servers=(stun(),))
+TURN = Agent(ice_servers=(turn(),))
+RELAY = Agent(ice_servers=(turn(),), policy="relay")
+RELAY_TCP = Agent(ice_servers=(turn(transport="tcp"),), policy="relay")
+RELAY_WRONG = Agent(ice_servers=(turn(password="wrong"),), policy="relay")
+BOTH_TRANSPORTS = Agent(ice_servers=(turn(), turn(transport="tcp")))
+SYMMETRIC = two_nats(random_a=True, random_b=True)
+SHORT_LIFETIME = Turn("server", PUBLIC, ("--max-allocate-lifetime=20",))
+NO_UDP = 'iifname "lan-a" meta l4proto udp drop'
+REFRESH = "udp dport 3478 @th,64,16 0x0004 drop"
+QUIET = ("icmp-rejected", "bad-credentials", "role-conflict", "one-way-nat")
+
+SCENARIOS = (
+    Scenario(
+        name="stun-dead",
+        title="the STUN server is silent",
+        story="""
+Both agents name a STUN server whose host drops every packet. Gathering is held up by retransmissions, no
+server-reflexive candidate comes of it, and the host candidates alone cannot cross the NATs.
+""",
+        topology=with_rules(
+            two_nats(),
+            "server",
+            forward_rules("meta l4proto udp drop", hook="input"),
+            "server: drops all UDP",
+        ),
+        offerer=STUN,
+        answerer=STUN,
+        vantages=(NAT_A,),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="stun-server-unreachable",
+            never=(*QUIET, "symmetric-nat", "host-only"),
+            mended_by="nats-stun",
+            change="make the STUN server answer",
+        ),
+    ),
+    Scenario(
+        name="stun-rejected",
+        title="nothing listens on the STUN server's port",
+        story="As `stun-dead`, but the server's host answers with ICMP port unreachable: no program listens.",
+        topology=two_nats(),
+        offerer=STUN,
+        answerer=STUN,
+        vantages=(NAT_A,),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="stun-server-unreachable",
+            never=("bad-credentials", "role-conflict", "one-way-nat", "symmetric-nat", "host-only"),
+            mended_by="nats-stun",
+            change="make the STUN server answer",
+        ),
+    ),
+    Scenario(
+        name="stun-one-side",
+        title="only the offerer names a STUN server",
+        story="""
+The offerer offers its outside address, the answerer only its private one. The answerer's checks reach the
+offerer's NAT from an address the offerer never sent to, and are dropped there; the offerer's go to a
+private address that leads nowhere.
+""",
+        topology=two_nats(),
+        servers=(COTURN,),
+        offerer=STUN,
+        vantages=(NAT_A, NAT_B),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="host-only",
+            also=("unroutable-candidate",),
+            never=(*QUIET, "symmetric-nat", "stun-server-unreachable"),
+            mended_by="nats-stun",
+            change="name the STUN server at the answerer too",
+        ),
+    ),
+    Scenario(
+        name="turn-udp",
+        title="relay to relay over UDP",
+        story="Both agents use relayed candidates only: each packet passes the TURN server twice.",
+        topology=SYMMETRIC,
+        servers=(COTURN,),
+        offerer=RELAY,
+        answerer=RELAY,
+        vantages=(SERVER,),
+        expect=Expect("connected", never=(*QUIET, "turn-unauthorized", "turn-refused", "relay-needed")),
+    ),
+    Scenario(
+        name="turn-tcp",
+        title="relay to relay over TCP",
+        story="As `turn-udp`, with TCP between the agents and the server.",
+        topology=SYMMETRIC,
+        servers=(COTURN,),
+        offerer=RELAY_TCP,
+        answerer=RELAY_TCP,
+        vantages=(SERVER,),
+        expect=Expect("connected", never=(*QUIET, "turn-unauthorized", "udp-blocked", "relay-needed")),
+    ),
+    Scenario(
+        name="udp-blocked",
+        title="UDP blocked at one end, TURN over UDP only",
+        story="The offerer's router lets no UDP out. The TURN server is named with UDP only.",
+        topology=two_nats(extra_a=NO_UDP),
+        servers=(COTURN,),
+        offerer=TURN,
+        answerer=TURN,
+        vantages=(NAT_A, SERVER),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="stun-server-unreachable",
+            never=(*QUIET, "turn-unauthorized", "symmetric-nat"),
+            mended_by="udp-blocked-tcp",
+            change="name the TURN server with TCP as well",
+        ),
+    ),
+    Scenario(
+        name="udp-blocked-tcp",
+        title="UDP blocked at one end, TURN over TCP carries the call",
+        story="As `udp-blocked`, with the server named for UDP and TCP. The TCP allocation carries the call.",
+        topology=two_nats(extra_a=NO_UDP),
+        servers=(COTURN,),
+        offerer=BOTH_TRANSPORTS,
+        answerer=BOTH_TRANSPORTS,
+        vantages=(NAT_A, SERVER),
+        expect=Expect("connected", also=("udp-blocked",), never=(*QUIET, "turn-unauthorized")),
+    ),
+    Scenario(
+        name="turn-wrong-password",
+        title="TURN with a wrong password",
+        story="Both agents log in at the TURN server with a password it does not know: 401, and 401 again.",
+        topology=SYMMETRIC,
+        servers=(COTURN,),
+        offerer=RELAY_WRONG,
+        answerer=RELAY_WRONG,
+        vantages=(SERVER,),
+        until=Until("failed", hold=1.0, timeout=25.0),
+        expect=Expect(
+            "failed",
+            root_cause="turn-unauthorized",
+            never=(*QUIET, "turn-refused", "stun-server-unreachable"),
+            mended_by="turn-udp",
+            change="give the agents the right TURN password",
+        ),
+    ),
+    Scenario(
+        name="turn-forbidden",
+        title="the TURN server forbids every peer",
+        story="""
+The server grants allocations, but its configuration denies all peer addresses: each CreatePermission is
+answered with 403. The NATs are symmetric, so nothing but the relay could have helped.
+""",
+        topology=SYMMETRIC,
+        servers=(Turn("server", PUBLIC, ("--denied-peer-ip=0.0.0.0-255.255.255.255",)),),
+        offerer=TURN,
+        answerer=TURN,
+        vantages=(SERVER,),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="turn-forbidden",
+            also=("symmetric-nat",),
+            never=(*QUIET, "turn-unauthorized", "host-only"),
+            mended_by="nats-symmetric-turn",
+            change="let the TURN server relay to these peers",
+        ),
+    ),
+    Scenario(
+        name="turn-quota",
+        title="the TURN server's quota is used up",
+        story="""
+The server grants one allocation to each user, and both agents share one user. The second request for an
+allocation is answered with 486. With relayed candidates only, that agent has none.
+""",
+        topology=SYMMETRIC,
+        servers=(Turn("server", PUBLIC, ("--user-quota=1",)),),
+        offerer=RELAY,
+        answerer=RELAY,
+        vantages=(SERVER,),
+        until=Until("failed", hold=1.0, timeout=25.0, who="offerer"),
+        expect=Expect(
+            "failed",
+            ended=("*", "*"),
+            root_cause="turn-refused",
+            never=(*QUIET, "turn-unauthorized", "stun-server-unreachable"),
+            mended_by="turn-udp",
+            change="raise the user's quota, or give each agent a user of its own",
+        ),
+    ),
+    Scenario(
+        name="turn-killed",
+        title="the TURN server dies in mid-call",
+        story="""
+Five seconds into a relayed call the TURN server's program is killed. Its host is still there and answers
+with ICMP port unreachable.
+""",
+        topology=SYMMETRIC,
+        servers=(COTURN,),
+        offerer=RELAY,
+        answerer=RELAY,
+        vantages=(SERVER,),
+        steps=(Step(5.0, "stop-server", "server", after="connected"),),
+        until=Until("failed", hold=1.0, timeout=60.0),
+        expect=Expect(
+            "failed",
+            root_cause="turn-server-lost",
+            never=("bad-credentials", "role-conflict", "one-way-nat", "turn-unauthorized", "host-only"),
+            mended_by="turn-udp",
+            change="keep the TURN server running",
+        ),
+    ),
+    Scenario(
+        name="turn-allocation-expired",
+        title="Refresh never arrives, the allocation expires",
+        story="""
+The server grants allocations for 20 seconds. The offerer's router drops each Refresh request on its way to
+the server and lets everything else pass: the allocation expires while traffic goes on.
+""",
+        topology=two_nats(random_a=True, random_b=True, extra_a=REFRESH),
+        servers=(SHORT_LIFETIME,),
+        offerer=RELAY,
+        answerer=RELAY,
+        vantages=(NAT_A, SERVER),
+        until=Until("failed", hold=1.0, timeout=75.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "*"),
+            root_cause="turn-allocation-expired",
+            never=(*QUIET, "turn-unauthorized", "host-only"),
+            mended_by="turn-short-lifetime",
+            change="let the Refresh requests through",
+        ),
+    ),
+    Scenario(
+        name="turn-short-lifetime",
+        title="allocations of 20 seconds, refreshed in time",
+        story="The healthy twin of `turn-allocation-expired`: the same server, and each Refresh is answered.",
+        topology=SYMMETRIC,
+        servers=(SHORT_LIFETIME,),
+        offerer=RELAY,
+        answerer=RELAY,
+        vantages=(SERVER,),
+        until=Until(hold=45.0),
+        expect=Expect("connected", never=(*QUIET, "turn-unauthorized", "turn-allocation-expired")),
+    ),
+    Scenario(
+        name="turn-mismatch",
+        title="NAT rebinding under a TURN allocation",
+        story="""
+Six seconds into a relayed call the offerer's NAT forgets its mappings and gives new ports from then on.
+The server does not know the offerer's new address: what it sends is dropped, and its next Refresh is
+answered with 437, allocation mismatch.
+""",
+        topology=one_nat(),
+        servers=(SHORT_LIFETIME,),
+        offerer=RELAY,
+        vantages=(NAT_A, SERVER),
+        steps=(
+            Step(
+                6.0,
+                "exec",
+                "nat-a",
+                "nft insert rule ip nat post oifname public udp dport 3478 masquerade to :20000-29999"
+                " && conntrack -F",
+                after="connected",
+            ),
+        ),
+        until=Until("failed", hold=6.0, timeout=60.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "*"),
+            root_cause="turn-mismatch",
+            never=("bad-credentials", "role-conflict", "one-way-nat", "turn-unauthorized"),
+            mended_by="turn-short-lifetime",
+            change="keep the NAT's mapping alive (or restart ICE with a new allocation)",
+        ),
+    ),
+)
