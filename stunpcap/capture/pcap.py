@@ -11,11 +11,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from stunpcap.capture.ending import note_end, zeros
 from stunpcap.capture.notes import Notes
 from stunpcap.capture.records import INBOUND, OUTBOUND, Block, Interface
 from stunpcap.capture.rows import Rows
 from stunpcap.capture.window import Window
-from stunpcap.capture.words import BAD, CUT, FULL, LONGEST, NEED, ZERO_TAIL, ZEROS, word
+from stunpcap.capture.words import BAD, FULL, LONGEST, NEED, ZEROS, word
 from stunpcap.kernels import kernel
 
 HEADER = 24
@@ -83,21 +84,13 @@ def read(window: Window, notes: Notes, rows: Rows, variant: Variant, big: bool) 
             continue
         if code == NEED and window.move(value):
             continue
-        _end(window, notes, code, value)
+        if code == BAD:
+            notes.defect(window.offset, f"a record of {value:,} bytes cannot be: damaged here or shortly before")
+        elif code == ZEROS:
+            notes.defect(window.offset, zeros(window))
+        else:
+            note_end(window, notes)
         return
-
-
-def _end(window: Window, notes: Notes, code: int, value: int) -> None:
-    """Say how the packets ended."""
-    rest = window.data[window.at :]
-    if code == BAD:
-        notes.defect(window.offset, f"a record of {value:,} bytes cannot be: damaged here or shortly before")
-    elif code == ZEROS or (rest and not any(rest)):
-        notes.defect(window.offset, ZERO_TAIL)
-    elif window.source.damage:
-        notes.defect(window.position + len(window.data), window.source.damage)
-    elif rest:
-        notes.defect(window.offset, CUT)
 
 
 def _fitting(window: Window, big: bool, header: int, most: int = 16) -> int:

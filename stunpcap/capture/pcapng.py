@@ -13,12 +13,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.capture.clock import DEFAULT_RESOLUTION, Clocks
+from stunpcap.capture.ending import note_end, zeros
 from stunpcap.capture.notes import Notes
 from stunpcap.capture.options import COMMENT, options, text
 from stunpcap.capture.records import Block, Interface
 from stunpcap.capture.rows import Rows
 from stunpcap.capture.window import Window
-from stunpcap.capture.words import BAD, CUT, FULL, LONGEST, NEED, ZERO_TAIL, ZEROS, half, word
+from stunpcap.capture.words import BAD, FULL, LONGEST, NEED, ZEROS, half, word
 from stunpcap.kernels import kernel
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
@@ -51,20 +52,15 @@ class PcapngReader:
         """Of the section's first interface, to which simple packets belong."""
         self._forgiven = -1
         """Offset of a block whose trailing length was found wrong and is not looked at again."""
-        self._low = np.empty(0, np.int64)
-        self._look = np.empty(0, np.int64)
 
     def blocks(self) -> Iterator[Block]:
         """The packets; ends where the stream or the first damage that cannot be passed is."""
         window, rows, notes = self._window, self._rows, self._notes
         while True:
-            if rows.row == 0:
-                self._low = np.empty(rows.room, np.int64)
-                self._look = np.empty(rows.room, np.int64)
             window.at, rows.row, code, value = walk.run(
                 window.fast, window.data, window.at, len(window.data), self._big, len(notes.interfaces) - self._base,
                 self._base, self._snaplen, self._forgiven - window.position, rows.row, rows.room, rows.offset,
-                rows.caplen, rows.wirelen, rows.time, self._low, rows.interface, rows.direction, self._look,
+                rows.caplen, rows.wirelen, rows.time, rows.low, rows.interface, rows.direction, rows.look,
             )  # fmt: skip
             if code == NEW_INTERFACE and len(notes.interfaces) < MOST_INTERFACES:
                 self._interface(value)
@@ -75,24 +71,13 @@ class PcapngReader:
                 continue
             if code == NEED:
                 if not window.move(value):
-                    break
+                    note_end(window, notes)
+                    return
             elif code == SECTION:
                 if not self._section():
-                    break
+                    return
             elif not self._pass(code, value):
                 return
-        self._end()
-
-    def _end(self) -> None:
-        """Say how the stream ended."""
-        window, notes = self._window, self._notes
-        rest = window.data[window.at :]
-        if rest and not any(rest):
-            notes.defect(window.offset, ZERO_TAIL)
-        elif window.source.damage:
-            notes.defect(window.position + len(window.data), window.source.damage)
-        elif rest:
-            notes.defect(window.offset, CUT)
 
     def _pass(self, code: int, value: int) -> bool:
         """Get past a block that holds no packet that could be kept; False if nothing sensible can follow."""
@@ -102,11 +87,13 @@ class PcapngReader:
             window.at += value
             return True
         if code == NO_INTERFACE:
-            notes.defect(window.offset, "a packet of an interface that the section does not describe, left out")
+            problem = "a packet of an interface that the section does not describe, left out (and others like it)"
+            notes.defect(window.offset, problem, once=True)
             window.at += value
             return True
         if code == SHORT:
-            notes.defect(window.offset, "a packet that is longer than the block that holds it, left out")
+            problem = "a packet that is longer than the block that holds it, left out (and others like it)"
+            notes.defect(window.offset, problem, once=True)
             window.at += value
             return True
         if code == TRAILER and self._plausible(window.at + value):
@@ -116,7 +103,7 @@ class PcapngReader:
         if code == TRAILER:
             notes.defect(window.offset, "a block whose two lengths disagree: damaged here")
         elif code == ZEROS:
-            notes.defect(window.offset, ZERO_TAIL)
+            notes.defect(window.offset, zeros(window))
         elif code == BAD:
             notes.defect(window.offset, f"a block of {value:,} bytes cannot be: damaged here or shortly before")
         else:
@@ -137,14 +124,15 @@ class PcapngReader:
         """Begin the section whose header is at the cursor; False if it cannot be had."""
         window, notes = self._window, self._notes
         if window.left < 28 and not window.move(28):
+            note_end(window, notes)
             return False
         big = ORDERS.get(bytes(window.data[window.at + 8 : window.at + 12]))
         length = 0 if big is None else word(window.data, window.at + 4, big)
         if big is None or length < 28 or length % 4 or length > LONGEST:
             notes.defect(window.offset, "a section header that makes no sense: damaged here")
-            window.at = len(window.data)
             return False
         if window.left < length and not window.move(length):
+            note_end(window, notes)
             return False
         data, at = window.data, window.at
         if word(data, at + length - 4, big) != length:
@@ -199,12 +187,12 @@ class PcapngReader:
             at = window.position + int(rows.offset[pending][unknown[0]])
             problem = "simple packet blocks carry no time: theirs is that of the packet before"
             notes.defect(at, problem, frame=notes.frame + int(unknown[0]), once=True)
-        rows.time[pending], beyond = self._clocks.nanoseconds(high, self._low[pending], rows.interface[pending])
+        rows.time[pending], beyond = self._clocks.nanoseconds(high, rows.low[pending], rows.interface[pending])
         if beyond >= 0:
             at = window.position + int(rows.offset[pending][beyond])
             problem = "a time outside of the years 1677 to 2262: taken to be that of the packet before"
             notes.defect(at, problem, frame=notes.frame + beyond, once=True)
-        look = self._look[pending]
+        look = rows.look[pending]
         for row in np.flatnonzero(look):
             at = int(rows.offset[pending][row])
             after = at + int(rows.caplen[pending][row]) + -int(rows.caplen[pending][row]) % 4

@@ -11,7 +11,7 @@ from stunpcap.capture import pcap, pcapng
 from stunpcap.capture.notes import Notes
 from stunpcap.capture.records import Block, Defect, Interface
 from stunpcap.capture.rows import Rows
-from stunpcap.capture.sniff import looks_like
+from stunpcap.capture.sniff import HEAD, looks_like
 from stunpcap.capture.source import Source
 from stunpcap.capture.window import Progress, Window
 from stunpcap.errors import CaptureError, UsageError
@@ -101,10 +101,12 @@ class Capture:
         raise CaptureError(self.name, self._problem())
 
     def _problem(self) -> str:
-        within = f"{self.compression} data that " if self.compression else ""
         if self._source.damage and not self._window.data:
             return self._source.damage
-        return within + looks_like(bytes(self._window.data[: 1 << 16]))
+        if self._window.left < HEAD:
+            self._window.move(HEAD)
+        what = looks_like(bytes(self._window.data[:HEAD]))
+        return f"{what}, once decompressed ({self.compression})" if self.compression else what
 
 
 def open_capture(

@@ -25,6 +25,10 @@ class Rows:
         self.caplen = np.empty(self.room, np.int64)
         self.wirelen = np.empty(self.room, np.int64)
         self.time = np.empty(self.room, np.int64)
+        self.low = np.empty(self.room, np.int64)
+        """Lower half of the time stamp, where `time` holds the upper one until the rows are handed on."""
+        self.look = np.empty(self.room, np.int64)
+        """For the reader's own use."""
         self.interface = np.zeros(self.room, np.int32)
         self.direction = np.zeros(self.room, np.int8)
 

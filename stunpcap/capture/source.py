@@ -7,6 +7,7 @@ should: "" if so, else what is wrong, for the reader to note as a defect after a
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
@@ -86,8 +87,6 @@ class Source:
                 piece = self._file.read(HEAD - len(head))
             except OSError as error:
                 raise CaptureError(self.name, f"cannot be read: {_reason(error)}") from error
-            if isinstance(piece, str):
-                raise UsageError(f"{self.name}: a text stream; open it in binary mode")
             if not piece:
                 break
             head += piece
@@ -102,7 +101,7 @@ class Source:
         else:
             try:
                 got = self._into(view)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: closed meanwhile
                 self.damage = f"the file cannot be read further: {_reason(error)}"
                 return 0
         self.disk_read += got
@@ -167,7 +166,7 @@ class _Decoded:
             rest = (rest + more).lstrip(b"\0")
         if not rest:
             self._stop("")
-        elif codec_of(rest) is self._codec:
+        elif self._codec.magic(rest):
             self._decoder = self._codec.start()
             self._fresh = rest
         else:
@@ -179,7 +178,11 @@ class _Decoded:
 
 
 def _open(path: str | os.PathLike[str] | IO[bytes]) -> tuple[str, BinaryIO | IO[bytes], bool]:
+    if isinstance(path, io.TextIOBase):
+        raise UsageError(f"{getattr(path, 'name', path)}: a text stream; open it in binary mode")
     if not isinstance(path, (str, os.PathLike)):
+        if not hasattr(path, "read"):
+            raise UsageError(f"{path!r} is neither a path nor a binary stream")
         return str(getattr(path, "name", "(stream)")), path, False
     if path == "-":
         return "-", sys.stdin.buffer, False

@@ -13,7 +13,7 @@ from stunpcap.capture.source import Source
 
 Progress = Callable[[int, int | None], None]
 
-COMPILE_FROM = 8 << 20
+COMPILE_FROM = 16 << 20
 """Bytes of capture from which compiled code pays: below, importing numba takes longer than walking the records."""
 
 

@@ -19,9 +19,6 @@ BAD = 3
 LONGEST = 16 << 20
 """Bytes of the longest block or record that is believed."""
 
-CUT = "ends in the middle of a record (file still being written, or cut off)"
-ZERO_TAIL = "is filled with zeros from here on (space reserved but never written, or lost in a crash)"
-
 
 @inner
 def word(data: memoryview, at: int, big: bool) -> int:
