@@ -7,37 +7,33 @@ look like itself; `docs/stun.md` says what that means for STUN without the magic
 from __future__ import annotations
 
 from stunpcap.kernels import inner
+from stunpcap.stun import registry
 from stunpcap.wire.layers import Buffer, has_cookie, u16, u32
 
 OTHER, STUN, CLASSIC, MS_TURN, DTLS, RTP, RTCP, CHANNEL, STUN_CUT = range(9)
 """Kinds of payload.  STUN_CUT: STUN whose header itself was cut by the snap length."""
 
-MS_COOKIE = 0x72C64BC6
-"""Value of the first attribute (MAGIC-COOKIE, 0x000F) of Microsoft's TURN messages."""
-
-
-@inner
-def classic_attribute(kind: int) -> bool:
-    """Whether agents without the magic cookie use an attribute: RFC 3489, optional vendor ones, Zoom's."""
-    return 0x0001 <= kind <= 0x000B or 0x8000 <= kind <= 0x80FF or kind in (0x0101, 0x0103)
+# Attribute types that agents without the magic cookie use, as compiled code can see them.  Zoom's are apart.
+CLASSIC_ATTRIBUTES = tuple(sorted(registry.CLASSIC_ATTRIBUTES))
+ZOOM_ATTRIBUTES = tuple(sorted(registry.ZOOM_ATTRIBUTES))
+MS_COOKIE = int.from_bytes(registry.MS_TURN_COOKIE[4:])
 
 
 @inner
 def is_classic(b: Buffer, o: int, stop: int, length: int) -> bool:
-    """Whether a datagram without cookie is RFC 3489 STUN.
-
-    All of: a type of RFC 3489; a length that is a multiple of four and fills the datagram; whole attributes, each
-    of a type that such agents use, that end exactly at the end.  A bare header counts for a Binding request only.
-    """
+    """Whether a datagram without cookie is STUN all the same; `stunpcap.stun.recognise` lists the conditions."""
     kind = u16(b, o)
     size = u16(b, o + 2)
     if kind not in (0x0001, 0x0101, 0x0111, 0x0002, 0x0102, 0x0112):
         return False
     if size & 3 or size + 20 != length or o + length != stop or (size == 0 and kind != 0x0001):
         return False
+    if u32(b, o + 4) == 0 and u32(b, o + 8) == 0 and u32(b, o + 12) == 0 and u32(b, o + 16) == 0:
+        return False
     at = o + 20
     while at < stop:
-        if at + 4 > stop or not classic_attribute(u16(b, at)):
+        attribute = u16(b, at)
+        if attribute not in CLASSIC_ATTRIBUTES and (attribute not in ZOOM_ATTRIBUTES or kind > 2):
             return False
         at += 4 + ((u16(b, at + 2) + 3) & ~3)
     return at == stop
@@ -69,17 +65,14 @@ def demux(b: Buffer, o: int, stop: int, length: int, sport: int, dport: int, dtl
     if stop - o < 4:
         return OTHER
     first = b[o]
-    if first < 0x40 and has_cookie(b, o, stop):
+    if first < 2 and is_ms_turn(b, o, stop):
+        return MS_TURN
+    if has_cookie(b, o, stop):
         if stop - o >= 20:
             return STUN
         return STUN_CUT if length >= 20 else OTHER
     if first < 4:
-        if stop - o >= 20 and first < 2:
-            if is_ms_turn(b, o, stop):
-                return MS_TURN
-            if is_classic(b, o, stop, length):
-                return CLASSIC
-        return OTHER
+        return CLASSIC if stop - o >= 20 and is_classic(b, o, stop, length) else OTHER
     if looks_like_dns(sport, dport):
         return OTHER
     if 20 <= first <= 25:
