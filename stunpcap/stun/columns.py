@@ -63,41 +63,15 @@ RETRANSMIT_COUNT = attribute("GOOG-RETRANSMIT-COUNT").type
 XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS = sorted(a.type for a in ATTRIBUTES if a.name == "XOR-MAPPED-ADDRESS")
 REALM, MS_REALM = sorted(a.type for a in ATTRIBUTES if a.name == "REALM")
 
-# Columns that the decoder writes.  Texts are offset and length, addresses five words.
-(
-    DATAGRAM,
-    OFFSET,
-    CAPTURED,
-    VARIANT,
-    TYPE,
-    SIZE,
-    ID,
-    ROLE,
-    TIE_BREAKER,
-    PRIO,
-    USE,
-    CODE,
-    LIFE,
-    CHANNEL,
-    INTEGRITY,
-    FINGERPRINT_AT,
-    FLAGS,
-    RETRANSMIT,
-    TRANSMIT,
-    HAS_MAPPED,
-    HAS_PLAIN_MAPPED,
-    HAS_RELAYED,
-    HAS_PEER,
-    USER_TEXT,
-    REASON_TEXT,
-    REALM_TEXT,
-    SOFTWARE_TEXT,
-    MAPPED,
-    PLAIN_MAPPED,
-    RELAYED,
-    PEER,
-) = (*range(7), 11, 12, *range(14, 28), 28, 30, 32, 34, 36, 41, 46, 51)
-WIDTH = 56
+# Columns that the decoder writes.  ID has four words, TIE_BREAKER two; texts are offset and length, addresses five
+# words.
+DATAGRAM, OFFSET, CAPTURED, VARIANT, TYPE, SIZE, ID = range(7)
+ROLE, TIE_BREAKER = 10, 11
+PRIO, USE, CODE, LIFE, CHANNEL, INTEGRITY, FINGERPRINT_AT, FLAGS, RETRANSMIT, TRANSMIT = range(13, 23)
+HAS_MAPPED, HAS_PLAIN_MAPPED, HAS_RELAYED, HAS_PEER = range(23, 27)
+USER_TEXT, REASON_TEXT, REALM_TEXT, SOFTWARE_TEXT = range(27, 35, 2)
+MAPPED, PLAIN_MAPPED, RELAYED, PEER = range(35, 55, 5)
+WIDTH = 55
 FOUND = 6
 """Columns of the rows that `find` writes: DATAGRAM to SIZE."""
 
@@ -296,7 +270,7 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
             if reserved:
                 head = 0
                 for k in range(4):
-                    head = head << 8 | (int(b[value + k]) if k < size else 0)
+                    head = head * 0x100 + (b[value + k] if k < size else 0)
                 if head & reserved:
                     flags |= D_RESERVED
             check = int(spans[rule, CHECK])

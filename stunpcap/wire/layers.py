@@ -69,14 +69,14 @@ MAX_LAYERS = 40
 
 @inner
 def u16(b: Buffer, o: int) -> int:
-    """Big-endian 16 bits."""
-    return b[o] << 8 | b[o + 1]
+    """Big-endian 16 bits.  Sums, as compiled shifts of bytes are unsigned and do not mix with other integers."""
+    return b[o] * 0x100 + b[o + 1]
 
 
 @inner
 def u32(b: Buffer, o: int) -> int:
     """Big-endian 32 bits."""
-    return b[o] << 24 | b[o + 1] << 16 | b[o + 2] << 8 | b[o + 3]
+    return b[o] * 0x1000000 + b[o + 1] * 0x10000 + b[o + 2] * 0x100 + b[o + 3]
 
 
 @inner
