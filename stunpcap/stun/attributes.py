@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 INTEGRITY = registry.attribute("MESSAGE-INTEGRITY").type
 SHA256 = registry.attribute("MESSAGE-INTEGRITY-SHA256").type
+HMACS = (INTEGRITY, SHA256, registry.attribute("GOOG-MESSAGE-INTEGRITY-32").type)
 FINGERPRINT = registry.attribute("FINGERPRINT").type
 PRIORITY = registry.attribute("PRIORITY").type
 

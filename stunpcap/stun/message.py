@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from stunpcap.stun import registry
-from stunpcap.stun.attributes import INTEGRITY, SHA256, RawAttribute, find_attributes, find_defects
+from stunpcap.stun.attributes import HMACS, RawAttribute, find_attributes, find_defects
 from stunpcap.stun.defects import Defect, describe
 from stunpcap.stun.recognise import HEADER, recognise
 from stunpcap.stun.render import as_html, as_text
@@ -225,7 +225,7 @@ class Message:
     @property
     def integrity(self) -> str:
         """absent or present; only a key can tell more, see `stunpcap.stun.integrity`."""
-        return "present" if any(a.type in (INTEGRITY, SHA256) and not a.ignored for a in self.attributes) else "absent"
+        return "present" if any(a.type in HMACS and not a.ignored for a in self.attributes) else "absent"
 
     @property
     def fingerprint(self) -> str:

@@ -220,7 +220,7 @@ ATTRIBUTES = (
     _A(0x8036, "MS-8036", "Microsoft, undocumented"),
     _A(0x8037, "MS-APP-ID", "MS-TURN 2.2.2", values.unpack_uint, (4,)),
     _A(0x8039, "MS-SECURE-TAG", "MS-TURN 2.2.2"),
-    _A(0x8050, "MS-SEQUENCE-NUMBER", "MS-TURN 2.2.2", values.unpack_ms_sequence, (24,)),
+    _A(0x8050, "MS-SEQUENCE-NUMBER", "MS-TURN 2.2.2", values.unpack_ms_sequence, (4, 24)),
     _A(0x8050, "SECONDARY-ADDRESS", "Vovida's server", values.unpack_address, _ADDRESS, context="classic"),
     _A(0x8054, "MS-CANDIDATE-IDENTIFIER", "MS-ICE2 2.2.2", values.unpack_padded_text),
     _A(0x8055, "MS-SERVICE-QUALITY", "MS-TURN 2.2.2.22", values.unpack_ms_quality, (4,)),

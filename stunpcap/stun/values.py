@@ -216,7 +216,8 @@ def unpack_algorithm(value: bytes, key: bytes) -> Value:
 
 
 def unpack_ms_sequence(value: bytes, key: bytes) -> Value:
-    return SequenceNumber(value[:20].hex(), int.from_bytes(value[20:24]))
+    """MS-Sequence Number: 20 bytes of connection id and a number; current clients also send the number alone."""
+    return SequenceNumber(value[:-4].hex(), int.from_bytes(value[-4:]))
 
 
 def unpack_ms_quality(value: bytes, key: bytes) -> Value:

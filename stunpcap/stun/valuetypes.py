@@ -122,10 +122,11 @@ class SequenceNumber:
     """MS-Sequence Number of Microsoft's TURN: which connection, and the how manieth message on it."""
 
     connection_id: str
+    "Hex; empty if the message leaves it out."
     number: int
 
     def __str__(self) -> str:
-        return f"{self.number} on {self.connection_id}"
+        return f"{self.number} on {self.connection_id}" if self.connection_id else str(self.number)
 
 
 @dataclass(frozen=True, slots=True)
