@@ -25,7 +25,7 @@ class Decoder(Protocol):
     @property
     def needs_input(self) -> bool: ...
     @property
-    def unused_data(self) -> bytes: ...
+    def unused_data(self) -> bytes | None: ...
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
@@ -82,13 +82,16 @@ def _salvage(inflate: Any, data: bytes, step: int) -> bytes:
     while step:
         before = inflate.copy()
         try:
-            piece = inflate.decompress(data, step)
+            result += inflate.decompress(data, step)
         except zlib.error:
             inflate, step = before, step // 2
-            continue
-        result += piece
-        data = inflate.unconsumed_tail
-        if not piece:
+        else:
+            data = inflate.unconsumed_tail
+    # The byte before the error comes with the error unless the input ends between them.
+    for at in range(len(data)):
+        try:
+            result += inflate.decompress(data[at : at + 1])
+        except zlib.error:
             break
     return bytes(result)
 

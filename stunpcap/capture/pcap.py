@@ -132,7 +132,9 @@ def walk(data, at, end, big, header, scale, limit, either, row, room, offset, ca
         wirelen[row] = max(wire, captured)
         time[row] = seconds * 1_000_000_000 + fraction * scale
         if header > 16:
-            kind = data[at + 22]  # of Linux: this host, broadcast, multicast, another host, outgoing
+            # Linux's packet type: this host, broadcast, multicast, another host, outgoing.  Without the number of an
+            # interface before it, another program converted the file and filled all of this with zeros.
+            kind = data[at + 22] if word(data, at + 16, big) else 3
             direction[row] = OUTBOUND if kind == 4 else INBOUND if kind < 3 else 0
         row += 1
         at += header + captured

@@ -96,7 +96,7 @@ class PcapngReader:
             notes.defect(window.offset, problem, once=True)
             window.at += value
             return True
-        if code == TRAILER and self._plausible(window.at + value):
+        if code == TRAILER and self._plausible(value):
             notes.defect(window.offset, "a block whose two lengths disagree; the first one leads on to the next block")
             self._forgiven = window.offset
             return True
@@ -110,15 +110,17 @@ class PcapngReader:
             notes.defect(window.offset, f"more than {MOST_INTERFACES:,} interfaces: reading stops here")
         return False
 
-    def _plausible(self, at: int) -> bool:
-        """Whether at `at` a whole block begins with equal lengths, or the stream ends."""
-        data = self._window.data
-        if at + 12 > len(data):
-            return self._window.ended and at == len(data)
-        length = word(data, at + 4, self._big)
-        if length < 12 or length % 4 or at + length > len(data):
+    def _plausible(self, length: int) -> bool:
+        """Whether after the block at the cursor comes one whose lengths agree, or the end of the stream."""
+        window = self._window
+        if window.left < length + 12 and not window.move(length + 12):
+            return window.left == length
+        following = word(window.data, window.at + length + 4, self._big)
+        if following < 12 or following % 4 or following > LONGEST:
             return False
-        return word(data, at + length - 4, self._big) == length
+        if window.left < length + following and not window.move(length + following):
+            return False
+        return word(window.data, window.at + length + following - 4, self._big) == following
 
     def _section(self) -> bool:
         """Begin the section whose header is at the cursor; False if it cannot be had."""

@@ -86,17 +86,17 @@ class Capture:
     def _recognise(self) -> Iterator[Block]:
         """Set `format` and return the reader."""
         window = self._window
-        window.move(1)
+        window.move(28)  # the longest file header that has to be seen at once
         data = window.data
         found = pcap.variant_of(bytes(data[:4]))
         if found is not None:
             variant, big = found
             self.format = variant.format
-            if len(data) >= pcap.HEADER + variant.skip or window.move(pcap.HEADER + variant.skip):
+            if len(data) >= pcap.HEADER + variant.skip:
                 return pcap.read(window, self._notes, self._rows, variant, big)
-        elif data[:4] == pcapng.MAGIC and (len(data) >= 28 or window.move(28)):
+        elif data[:4] == pcapng.MAGIC and bytes(data[8:12]) in pcapng.ORDERS:
             self.format = "pcapng"
-            if bytes(data[8:12]) in pcapng.ORDERS:
+            if len(data) >= 28:
                 return pcapng.PcapngReader(window, self._notes, self._rows).blocks()
         raise CaptureError(self.name, self._problem())
 

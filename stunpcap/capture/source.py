@@ -61,6 +61,11 @@ class Source:
         """The compression by name, "" if there is none."""
         return "" if self._codec is None else self._codec.name
 
+    @property
+    def size(self) -> int | None:
+        """All bytes that `readinto` will give, as far as that is known: a file may still grow."""
+        return None if self._codec is not None else self.disk_size
+
     def close(self) -> None:
         """Close the file if it was opened here."""
         if self._owned:
@@ -158,7 +163,7 @@ class _Decoded:
 
     def _next_member(self) -> None:
         """Begin another member if one follows; some writers pad with zeros, which mean nothing."""
-        rest = self._decoder.unused_data.lstrip(b"\0")
+        rest = (self._decoder.unused_data or b"").lstrip(b"\0")
         while len(rest) < HEAD:
             more = bytes(self._input[: self._source._raw(self._input)])
             if not more:

@@ -22,7 +22,8 @@ class Window:
 
     def __init__(self, source: Source, block_bytes: int, progress: Progress | None) -> None:
         self.source = source
-        self.block_bytes = block_bytes
+        # One byte more than a small file has: so the first read also sees that it ends.
+        self.block_bytes = block_bytes if source.size is None else min(block_bytes, source.size + 1)
         self._progress = progress
         self._spare: list[bytearray] = []
         self.data = memoryview(b"")
