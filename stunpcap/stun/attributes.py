@@ -44,6 +44,11 @@ class RawAttribute:
         """Its name, or `0x…`."""
         return self.known.name if self.known else f"0x{self.type:04x}"
 
+    @property
+    def well_sized(self) -> bool:
+        """Whether all of the value was captured and its length is one that the registry allows."""
+        return len(self.value) == self.length and (self.known is None or self.length in self.known.lengths)
+
     def decoded(self, message: Message) -> Value:
         """Return its typed value; the raw bytes if they have none."""
         return self.check(message.data[4:HEADER])[0]

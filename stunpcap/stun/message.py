@@ -130,15 +130,19 @@ class Message:
 
         The raw bytes, if the value is malformed. RFC 8489 section 14.
         """
-        for attribute in self.attributes:
-            if attribute.name == name and not attribute.ignored:
-                return attribute.decoded(self)
-        return None
+        attribute = self._first(name)
+        return attribute.decoded(self) if attribute else None
+
+    def _first(self, name: str) -> RawAttribute | None:
+        return next((a for a in self.attributes if a.name == name and not a.ignored), None)
 
     def _text(self, *names: str) -> str | None:
-        """Return text; bytes that are none as `hex:…`."""
-        value = next((value for value in map(self.get, names) if value is not None), None)
-        return f"hex:{value.hex()}" if isinstance(value, bytes) else _typed(self, str, *names)
+        """Return text; what is binary by design as `hex:…`, and nothing if it is malformed or cut."""
+        attribute = next((attribute for attribute in map(self._first, names) if attribute), None)
+        if attribute is None or not attribute.well_sized:
+            return None
+        value = attribute.decoded(self)
+        return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)
 
     @property
     def username(self) -> str | None:
