@@ -84,7 +84,9 @@ class Call:
             return
         if altered != message:
             entry["delivered"] = altered
-        hold = self.scenario.candidate_delay.get(to, 0.0) if message["type"] == "candidate" else 0.0
+        hold = self.scenario.delay.get(to, 0.0)
+        if message["type"] == "candidate":
+            hold = max(hold, self.scenario.candidate_delay.get(to, 0.0))
         if hold:
             entry["heldSeconds"] = hold
         self._spawn(self._deliver(to, altered, hold))
@@ -132,6 +134,10 @@ class Call:
             for role in self.handles:
                 self._spawn(self._feed(role))
             await asyncio.sleep(0.5)
+            for step in self.scenario.steps:
+                if step.seconds < 0:
+                    await self._step(step)
+                    await asyncio.sleep(-step.seconds)
             started = time.monotonic()
             self._spawn(self._take_steps(started))
             for vantage in late:
@@ -160,7 +166,9 @@ class Call:
                 break
 
     async def _take_steps(self, started: float) -> None:
-        early = sorted((s for s in self.scenario.steps if s.after == "start"), key=lambda s: s.seconds)
+        early = sorted(
+            (s for s in self.scenario.steps if s.after == "start" and s.seconds >= 0), key=lambda s: s.seconds
+        )
         later = sorted((s for s in self.scenario.steps if s.after == "connected"), key=lambda s: s.seconds)
         for step in early:
             await asyncio.sleep(max(0.0, started + step.seconds - time.monotonic()))

@@ -124,6 +124,7 @@ class Step:
     """Something that happens during the call."""
 
     seconds: float
+    """After the offer, or after both agents are connected; negative is so long before the offer."""
     do: Literal["exec", "restart", "stop-server", "start-server"]
     what: str
     """For exec, the node; for restart, the agent; for servers, the node it runs in."""
@@ -191,8 +192,10 @@ class Scenario:
     own_vantages: bool = True
     """Capture at the first interface of both agents."""
     edits: tuple[Edit, ...] = ()
+    delay: dict[str, float] = field(default_factory=dict)
+    """Seconds by which everything that is signalled to an agent is held back."""
     candidate_delay: dict[str, float] = field(default_factory=dict)
-    """Seconds by which candidates (not descriptions) to an agent are held back."""
+    """Seconds by which candidates alone are held back."""
     steps: tuple[Step, ...] = ()
     until: Until = Until()
     websocket: str = ""

@@ -135,6 +135,12 @@ class Network:
         """Give a forwarding process a port in a network."""
         self._plug(namespace, interface, net, 1500)
 
+    def add_trunk(self, namespace: str) -> None:
+        """Give a forwarding process the two ends of a trunk, `trunk-a` and `trunk-b`."""
+        run("ip", "-n", namespace, "link", "add", "trunk-a", "type", "veth", "peer", "name", "trunk-b")
+        for end in ("trunk-a", "trunk-b"):
+            run("ip", "-n", namespace, "link", "set", end, "up")
+
     def add_namespace(self, node: str) -> str:
         """Make one more namespace, without addresses, and return its name."""
         name = self.namespace(node)

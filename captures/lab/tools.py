@@ -124,14 +124,10 @@ class Background:
             namespace = self.network.add_namespace(wire.name)
             for net in wire.nets:
                 self.network.plug_wire(namespace, net, net)
-            argv = [
-                sys.executable,
-                str(HERE / "wire.py"),
-                *wire.nets,
-                str(wire.delay_ms),
-                str(wire.jitter_ms),
-            ]
-            argv += [str(wire.loss), str(wire.seed), str(wire.vlan or 0)]
+            if wire.vlan:
+                self.network.add_trunk(namespace)
+            numbers = (wire.delay_ms, wire.jitter_ms, wire.loss, wire.seed, wire.vlan or 0)
+            argv = [sys.executable, str(HERE / "wire.py"), *wire.nets, *map(str, numbers)]
             self._others.append(self._start(namespace, argv, f"wire-{wire.name}.log"))
 
     def close(self) -> None:

@@ -132,8 +132,7 @@ def routed(rules: str = "", *, ipv6: bool = False, mtu: int = 1500) -> Topology:
   offerer .10 --- lan-a 192.168.10.0/24 --- .1 router .1 --- lan-b 192.168.20.0/24 --- .20 answerer
 """
     if ipv6:
-        drawing += """          ::10    2001:db8:10::/64          ::1        ::1    2001:db8:20::/64          ::20
-"""
+        drawing += "  and in IPv6 ::10, 2001:db8:10::/64, ::1, ::1, 2001:db8:20::/64, ::20\n"
     return Topology(
         (
             Node("offerer", (Link("lan-a", ("192.168.10.10/24", *v6[0])),), default_a),

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 from captures.lab.model import Scenario
 from captures.lab.network import LabError
-from captures.lab.scenarios import motivating, nats, paths
+from captures.lab.scenarios import after, agents, ice, motivating, nats, paths, quality, servers
 
+MODULES = (motivating, paths, nats, servers, ice, after, agents, quality)
 SCENARIOS: tuple[Scenario, ...] = tuple(
-    replace(scenario, group=module.GROUP)
-    for module in (motivating, paths, nats)
-    for scenario in module.SCENARIOS
+    replace(scenario, group=module.GROUP) for module in MODULES for scenario in module.SCENARIOS
 )
 
 

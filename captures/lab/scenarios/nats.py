@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from captures.lab.model import Agent, Expect, Scenario, Until
+from captures.lab.model import Agent, Expect, Link, Node, Scenario, Topology, Until
 from captures.lab.servers import COTURN, NAT_A, NAT_B, SERVER, stun, turn
-from captures.lab.topologies import two_nats
+from captures.lab.topologies import forward_rules, two_nats
 
 GROUP = "NATs at both ends"
 
@@ -24,6 +24,91 @@ table ip nat {
 }
 """
 QUIET = ("icmp-rejected", "bad-credentials", "role-conflict", "one-way-nat")
+
+# One router with two networks behind it that may not talk to each other directly, and port ranges of
+# which it knows whose they are: what leaves for its own outside address comes back in (hairpin), or not.
+HAIRPIN_NAT = """
+table ip nat {
+  chain pre {
+    type nat hook prerouting priority -100
+    ip daddr 203.0.113.10 udp dport 40000-44999 dnat to 192.168.10.10
+    ip daddr 203.0.113.10 udp dport 50000-54999 dnat to 192.168.20.20
+  }
+  chain post {
+    type nat hook postrouting priority 100
+    oifname "public" masquerade
+    ct status dnat snat to 203.0.113.10
+  }
+}
+table inet filter {
+  chain forward {
+    type filter hook forward priority 0
+    ct status dnat accept
+    iifname "lan-a" oifname "lan-b" drop
+    iifname "lan-b" oifname "lan-a" drop
+  }
+}
+"""
+NO_HAIRPIN_NAT = """
+table ip nat {
+  chain post {
+    type nat hook postrouting priority 100
+    oifname "public" masquerade
+  }
+}
+table inet filter {
+  chain input {
+    type filter hook input priority 0
+    meta l4proto udp drop
+  }
+  chain forward {
+    type filter hook forward priority 0
+    iifname "lan-a" oifname "lan-b" drop
+    iifname "lan-b" oifname "lan-a" drop
+  }
+}
+"""
+
+
+def same_nat(rules: str, note: str) -> Topology:
+    """Both agents behind one NAT, in two networks that it keeps apart."""
+    return Topology(
+        (
+            Node(
+                "offerer",
+                (Link("lan-a", ("192.168.10.10/24",)),),
+                ("default via 192.168.10.1",),
+                ports="40000 44999",
+            ),
+            Node(
+                "answerer",
+                (Link("lan-b", ("192.168.20.20/24",)),),
+                ("default via 192.168.20.1",),
+                ports="50000 54999",
+            ),
+            Node(
+                "nat",
+                (
+                    Link("lan-a", ("192.168.10.1/24",)),
+                    Link("lan-b", ("192.168.20.1/24",)),
+                    Link("public", ("203.0.113.10/24",)),
+                ),
+                ("default via 203.0.113.1",),
+                forward=True,
+                rules=rules,
+            ),
+            Node("isp", (Link("public", ("203.0.113.1/24",)),), forward=True, rules=forward_rules("drop")),
+            Node("server", (Link("public", ("203.0.113.5/24",)),), ("default via 203.0.113.1",)),
+        ),
+        f"""
+  offerer 192.168.10.10 --- lan-a --- .1 +-----+
+                                         | nat | 203.0.113.10 --- public 203.0.113.0/24 --- .5 server
+  answerer 192.168.20.20 -- lan-b --- .1 +-----+
+
+  nat: keeps lan-a and lan-b apart; {note}
+""",
+    )
+
 
 SCENARIOS = (
     Scenario(
@@ -139,5 +224,38 @@ arrives from an unannounced port, and the peer-reflexive pair carries the call.
         answerer=STUN,
         vantages=(NAT_A, NAT_B, SERVER),
         expect=Expect("connected", also=("symmetric-nat",), never=(*QUIET, "relay-needed")),
+    ),
+    Scenario(
+        name="same-nat-hairpin",
+        title="both behind one NAT that hairpins",
+        story="""
+Both agents sit behind one NAT, in networks that it keeps apart. Checks to its own outside address are
+turned round (hairpin), so the server-reflexive candidates work.
+""",
+        topology=same_nat(HAIRPIN_NAT, "turns round what is sent to its outside address"),
+        servers=(COTURN,),
+        offerer=STUN,
+        answerer=STUN,
+        expect=Expect("connected", never=("no-hairpin", "relay-needed", "role-conflict")),
+    ),
+    Scenario(
+        name="same-nat-no-hairpin",
+        title="both behind one NAT that does not hairpin",
+        story="""
+As `same-nat-hairpin`, but the NAT drops what its own networks send to its outside address. The host
+candidates are kept apart as before, so no pair is left.
+""",
+        topology=same_nat(NO_HAIRPIN_NAT, "drops what they send to its outside address"),
+        servers=(COTURN,),
+        offerer=STUN,
+        answerer=STUN,
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="no-hairpin",
+            never=("bad-credentials", "role-conflict", "one-way-nat", "symmetric-nat", "host-only"),
+            mended_by="same-nat-hairpin",
+            change="let the NAT hairpin (or offer a TURN relay, or let the networks talk directly)",
+        ),
     ),
 )

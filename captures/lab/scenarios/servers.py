@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from captures.lab.model import Agent, Expect, Scenario, Step, Turn, Until
+from captures.lab.model import Agent, Expect, Link, Node, Scenario, Step, Topology, Turn, Until
 from captures.lab.servers import COTURN, NAT_A, NAT_B, PUBLIC, SERVER, stun, turn
 from captures.lab.topologies import forward_rules, one_nat, two_nats, with_rules
 
@@ -13,10 +13,14 @@ STUN = Agent(ice_servers=(stun(),))
 TURN = Agent(ice_servers=(turn(),))
 RELAY = Agent(ice_servers=(turn(),), policy="relay")
 RELAY_TCP = Agent(ice_servers=(turn(transport="tcp"),), policy="relay")
-RELAY_WRONG = Agent(ice_servers=(turn(password="wrong"),), policy="relay")
+WRONG = Agent(ice_servers=(turn(password="wrong"),))
 BOTH_TRANSPORTS = Agent(ice_servers=(turn(), turn(transport="tcp")))
 SYMMETRIC = two_nats(random_a=True, random_b=True)
 SHORT_LIFETIME = Turn("server", PUBLIC, ("--max-allocate-lifetime=20",))
+HOGGED = Topology(
+    (*SYMMETRIC.nodes, Node("other-client", (Link("public", ("203.0.113.90/24",)),))),
+    SYMMETRIC.drawing + "  other-client 203.0.113.90 on the public network holds the user's allocations\n",
+)
 NO_UDP = 'iifname "lan-a" meta l4proto udp drop'
 REFRESH = "udp dport 3478 @th,64,16 0x0004 drop"
 QUIET = ("icmp-rejected", "bad-credentials", "role-conflict", "one-way-nat")
@@ -140,18 +144,21 @@ private address that leads nowhere.
     Scenario(
         name="turn-wrong-password",
         title="TURN with a wrong password",
-        story="Both agents log in at the TURN server with a password it does not know: 401, and 401 again.",
+        story="""
+Both agents log in at the TURN server with a wrong password: 401, and 401 again. The NATs are symmetric, so
+the server-reflexive candidates it still tells them do not help.
+""",
         topology=SYMMETRIC,
         servers=(COTURN,),
-        offerer=RELAY_WRONG,
-        answerer=RELAY_WRONG,
+        offerer=WRONG,
+        answerer=WRONG,
         vantages=(SERVER,),
-        until=Until("failed", hold=1.0, timeout=25.0),
+        until=FAILED,
         expect=Expect(
             "failed",
             root_cause="turn-unauthorized",
             never=(*QUIET, "turn-refused", "stun-server-unreachable"),
-            mended_by="turn-udp",
+            mended_by="nats-symmetric-turn",
             change="give the agents the right TURN password",
         ),
     ),
@@ -181,22 +188,31 @@ answered with 403. The NATs are symmetric, so nothing but the relay could have h
         name="turn-quota",
         title="the TURN server's quota is used up",
         story="""
-The server grants one allocation to each user, and both agents share one user. The second request for an
-allocation is answered with 486. With relayed candidates only, that agent has none.
+The server grants two allocations to each user, and another client with the same login holds both. The
+agents' requests are answered with 486, allocation quota reached. The NATs are symmetric, so nothing but
+a relay could have helped.
 """,
-        topology=SYMMETRIC,
-        servers=(Turn("server", PUBLIC, ("--user-quota=1",)),),
-        offerer=RELAY,
-        answerer=RELAY,
+        topology=HOGGED,
+        servers=(Turn("server", PUBLIC, ("--user-quota=2",)),),
+        offerer=TURN,
+        answerer=TURN,
         vantages=(SERVER,),
-        until=Until("failed", hold=1.0, timeout=25.0, who="offerer"),
+        steps=(
+            Step(
+                -2.0,
+                "exec",
+                "other-client",
+                f"turnutils_uclient -u lab -w secret -c -y -m 1 -n 2000 -z 1000 {PUBLIC} >/dev/null 2>&1 &",
+            ),
+        ),
+        until=FAILED,
         expect=Expect(
             "failed",
-            ended=("*", "*"),
             root_cause="turn-refused",
+            also=("symmetric-nat",),
             never=(*QUIET, "turn-unauthorized", "stun-server-unreachable"),
-            mended_by="turn-udp",
-            change="raise the user's quota, or give each agent a user of its own",
+            mended_by="nats-symmetric-turn",
+            change="raise the user's quota, or give each client a user of its own",
         ),
     ),
     Scenario(

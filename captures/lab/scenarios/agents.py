@@ -1,0 +1,111 @@
+"""Other ICE implementations, among themselves and against a browser."""
+
+from __future__ import annotations
+
+from captures.lab.model import Agent, Expect, Scenario, Until, Vantage
+from captures.lab.topologies import asymmetric, forward_rules, lan, routed
+
+GROUP = "Other implementations"
+
+FAILED = Until("failed", hold=1.0, timeout=90.0)
+NAT_OUTSIDE = Vantage("nat-a-outside", "nat-a", "core", "outside the NAT router, towards edge-b")
+AIORTC = Agent(kind="aiortc")
+LIBNICE = Agent(kind="webrtcbin")
+WERIFT = Agent(kind="werift")
+QUIET = ("icmp-rejected", "bad-credentials", "role-conflict", "one-way-loss", "no-answer")
+A_TO_B = 'iifname "lan-a" oifname "lan-b" meta l4proto udp'
+NO_NAT = ("one-way-nat", "symmetric-nat", "asymmetric-response", "bad-credentials", "role-conflict")
+
+
+def healthy(name: str, offerer: Agent, answerer: Agent, title: str) -> Scenario:
+    """A direct call between two implementations."""
+    return Scenario(
+        name=name,
+        title=title,
+        story=f"A healthy direct call: {title}.",
+        topology=lan(),
+        offerer=offerer,
+        answerer=answerer,
+        expect=Expect("connected", never=QUIET),
+    )
+
+
+SCENARIOS = (
+    healthy("aiortc-aiortc", AIORTC, AIORTC, "aiortc at both ends"),
+    healthy("aiortc-chromium", AIORTC, Agent(), "aiortc offers, Chromium answers"),
+    healthy("libnice-chromium", LIBNICE, Agent(), "GStreamer with libnice offers, Chromium answers"),
+    healthy("libnice-aiortc", LIBNICE, AIORTC, "GStreamer with libnice offers, aiortc answers"),
+    healthy("libnice-libnice", LIBNICE, LIBNICE, "GStreamer with libnice at both ends"),
+    healthy("werift-chromium", WERIFT, Agent(), "werift offers, Chromium answers"),
+    healthy("werift-aiortc", WERIFT, AIORTC, "werift offers, aiortc answers"),
+    Scenario(
+        name="aiortc-asymmetric-dead",
+        title="the motivating case with aiortc, failing",
+        story="""
+As `asymmetric-dead`, with aiortc at both ends: it repeats each check with the same transaction id and gives
+a pair up when the transaction has timed out.
+""",
+        topology=asymmetric(way_back=False),
+        offerer=AIORTC,
+        answerer=AIORTC,
+        vantages=(NAT_OUTSIDE,),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="one-way-nat",
+            direction="answerer -> nat-a",
+            also=("asymmetric-response", "host-only"),
+            never=("icmp-rejected", "bad-credentials", "role-conflict", "symmetric-nat"),
+            mended_by="aiortc-asymmetric-rescued",
+            change="open the way from the answerer's network to the NAT's outside address",
+        ),
+    ),
+    Scenario(
+        name="aiortc-asymmetric-rescued",
+        title="the motivating case with aiortc, rescued",
+        story="As `asymmetric-rescued`, with aiortc at both ends.",
+        topology=asymmetric(way_back=True),
+        offerer=AIORTC,
+        answerer=AIORTC,
+        vantages=(NAT_OUTSIDE,),
+        expect=Expect(
+            "connected",
+            also=("asymmetric-response",),
+            never=("icmp-rejected", "bad-credentials", "role-conflict", "symmetric-nat", "relay-needed"),
+        ),
+    ),
+    Scenario(
+        name="aiortc-one-way-drop",
+        title="one-way drop with aiortc",
+        story="As `one-way-drop`, with aiortc at both ends: retransmissions keep their transaction id.",
+        topology=routed(forward_rules(f"{A_TO_B} drop")),
+        offerer=AIORTC,
+        answerer=AIORTC,
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="one-way-loss",
+            direction="offerer -> answerer",
+            never=(*NO_NAT, "icmp-rejected", "relay-needed"),
+            mended_by="routed",
+            change="let the router forward UDP both ways",
+        ),
+    ),
+    Scenario(
+        name="libnice-one-way-drop",
+        title="one-way drop, libnice against Chromium",
+        story="As `one-way-drop`, with GStreamer's webrtcbin (libnice) as the offerer.",
+        topology=routed(forward_rules(f"{A_TO_B} drop")),
+        offerer=LIBNICE,
+        until=Until("failed", who="answerer", hold=1.0, timeout=60.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "failed"),
+            root_cause="one-way-loss",
+            direction="offerer -> answerer",
+            never=(*NO_NAT, "icmp-rejected", "relay-needed"),
+            mended_by="libnice-chromium",
+            change="let the router forward UDP both ways",
+        ),
+    ),
+)

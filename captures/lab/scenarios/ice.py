@@ -1,0 +1,259 @@
+"""ICE itself: credentials, roles, nomination, restart, late candidates, names, TCP, rebinding."""
+
+from __future__ import annotations
+
+from captures.lab.model import Agent, Edit, Expect, Scenario, Step, Until, Vantage
+from captures.lab.servers import COTURN, NAT_A, stun
+from captures.lab.topologies import forward_rules, lan, one_nat, routed
+
+GROUP = "ICE itself"
+
+FAILED = Until("failed", hold=1.0, timeout=60.0)
+STUN = Agent(ice_servers=(stun(),))
+ICE_TCP = Agent(kind="webrtcbin")
+ROUTER_A = Vantage("router-a", "router", "lan-a", "at the router, towards the offerer")
+PATH_FINE = ("one-way-loss", "one-way-nat", "icmp-rejected", "relay-needed")
+NEW_PORTS = (
+    "nft insert rule ip nat post oifname public meta l4proto udp masquerade to :20000-29999 && conntrack -F"
+)
+
+
+def aioice(**options: object) -> Agent:
+    """A bare aioice agent with options that make it misbehave."""
+    return Agent(kind="aioice", options=dict(options))
+
+
+SCENARIOS = (
+    Scenario(
+        name="wrong-password",
+        title="the answerer is told a wrong ICE password",
+        story="""
+The offer's ice-pwd is altered on its way to the answerer. The answerer's checks fail the offerer's
+integrity check, and so do, at the answerer, the answers to them.
+""",
+        topology=lan(),
+        edits=(Edit("answerer", "^a=ice-pwd:....", "a=ice-pwd:XXXX"),),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="bad-credentials",
+            direction="answerer -> offerer",
+            never=(*PATH_FINE, "role-conflict"),
+            mended_by="direct",
+            change="carry the offer's ice-pwd unaltered",
+        ),
+    ),
+    Scenario(
+        name="wrong-ufrag",
+        title="the answerer is told a wrong ICE user fragment",
+        story="""
+The offer's ice-ufrag is altered on its way to the answerer, in the description and in the candidates: the
+answerer's checks name an agent that does not exist.
+""",
+        topology=lan(),
+        edits=(
+            Edit("answerer", "^a=ice-ufrag:.*?$", "a=ice-ufrag:XXXX"),
+            Edit("answerer", r"ufrag \S+", "ufrag XXXX"),
+        ),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="bad-credentials",
+            direction="answerer -> offerer",
+            never=(*PATH_FINE, "role-conflict"),
+            mended_by="direct",
+            change="carry the offer's ice-ufrag unaltered",
+        ),
+    ),
+    Scenario(
+        name="wrong-password-aioice",
+        title="a wrong ICE password, bare ICE agents",
+        story="""
+As `wrong-password`, with aioice at both ends: it answers a check it cannot verify with 401.
+""",
+        topology=lan(),
+        offerer=aioice(),
+        answerer=aioice(remote_password="thisisnotthepassword00"),
+        until=Until("failed", hold=1.0, timeout=60.0),
+        expect=Expect(
+            "failed",
+            root_cause="bad-credentials",
+            direction="answerer -> offerer",
+            never=(*PATH_FINE, "role-conflict"),
+            mended_by="aioice-direct",
+            change="give the answerer the offerer's password",
+        ),
+    ),
+    Scenario(
+        name="aioice-direct",
+        title="two bare ICE agents, healthy",
+        story="ICE and data without DTLS, by aioice at both ends.",
+        topology=lan(),
+        offerer=aioice(),
+        answerer=aioice(),
+        expect=Expect("connected", never=(*PATH_FINE, "role-conflict", "bad-credentials")),
+    ),
+    Scenario(
+        name="role-conflict-repaired",
+        title="both agents start as controlling, repaired",
+        story="Both agents start as controlling. One is answered with 487 and changes its role.",
+        topology=lan(),
+        offerer=aioice(tie_breaker=2**63),
+        answerer=aioice(controlling=True, tie_breaker=2**62),
+        expect=Expect("connected", also=("role-conflict",), never=(*PATH_FINE, "bad-credentials")),
+    ),
+    Scenario(
+        name="role-conflict-chromium",
+        title="both browsers start as controlling, repaired",
+        story="""
+The offer is altered to say that the offerer is an ICE-lite agent. The answerer, a full one, therefore takes
+the controlling role, as the offerer has done; the browsers repair it.
+""",
+        topology=lan(),
+        edits=(Edit("answerer", "^t=0 0", "t=0 0\r\na=ice-lite"),),
+        expect=Expect("connected", also=("role-conflict",), never=(*PATH_FINE, "bad-credentials")),
+    ),
+    Scenario(
+        name="role-conflict",
+        title="both agents insist on controlling",
+        story="""
+Both agents start as controlling and neither gives way. The offerer's tie-breaker is the larger: it answers
+each of the answerer's checks with 487. The answerer does not change its role, and gives up.
+""",
+        topology=lan(),
+        offerer=aioice(tie_breaker=2**63, keep_role=True),
+        answerer=aioice(controlling=True, tie_breaker=2**62, keep_role=True),
+        until=Until("failed", who="answerer", hold=1.0, timeout=60.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "failed"),
+            root_cause="role-conflict",
+            never=(*PATH_FINE, "bad-credentials"),
+            mended_by="role-conflict-repaired",
+            change="let the agent with the smaller tie-breaker change its role on 487",
+        ),
+    ),
+    Scenario(
+        name="never-nominated",
+        title="checks succeed both ways, nobody nominates",
+        story="""
+The controlling agent checks, sees every check succeed, and never sends USE-CANDIDATE. Both sides wait.
+""",
+        topology=lan(),
+        offerer=aioice(never_nominate=True),
+        answerer=aioice(),
+        until=Until(name="never", timeout=20.0),
+        expect=Expect(
+            "checking",
+            root_cause="never-nominated",
+            never=(*PATH_FINE, "bad-credentials", "role-conflict"),
+            mended_by="aioice-direct",
+            change="nominate a pair that has succeeded",
+        ),
+    ),
+    Scenario(
+        name="ice-restart",
+        title="ICE restart in mid-call",
+        story="Five seconds into a healthy call the offerer restarts ICE: new credentials, a new generation.",
+        topology=routed(),
+        steps=(Step(5.0, "restart", "offerer", after="connected"),),
+        until=Until(hold=5.0, not_before=7.0),
+        expect=Expect("connected", also=("ice-restart",), never=(*PATH_FINE, "ice-restart-incomplete")),
+    ),
+    Scenario(
+        name="late-trickle",
+        title="candidates come eight seconds late",
+        story="""
+The descriptions travel at once, the candidates of both sides are held back for eight seconds. A healthy
+call that merely starts late.
+""",
+        topology=lan(),
+        candidate_delay={"offerer": 8.0, "answerer": 8.0},
+        expect=Expect("connected", never=(*PATH_FINE, "bad-credentials", "no-answer")),
+    ),
+    Scenario(
+        name="late-answer",
+        title="the answer comes four seconds late",
+        story="""
+The answer and the answerer's candidates reach the offerer four seconds late. Until then the offerer does
+not know the answerer's credentials, while the answerer is checking already.
+""",
+        topology=lan(),
+        delay={"offerer": 4.0},
+        expect=Expect("connected", never=(*PATH_FINE, "bad-credentials")),
+    ),
+    Scenario(
+        name="mdns-lan",
+        title=".local names, resolved",
+        story="Host addresses hide behind .local names, which each side asks for by multicast and gets.",
+        topology=lan(),
+        offerer=Agent(mdns=True),
+        answerer=Agent(mdns=True),
+        expect=Expect("connected", never=(*PATH_FINE, "mdns-unresolved")),
+    ),
+    Scenario(
+        name="mdns-unresolved",
+        title=".local names that nobody resolves",
+        story="""
+Host addresses hide behind .local names. Multicast does not cross the router, so neither side finds the
+other's address, and not one check is sent.
+""",
+        topology=routed(),
+        offerer=Agent(mdns=True),
+        answerer=Agent(mdns=True),
+        until=Until("failed", hold=1.0, timeout=40.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "*"),
+            root_cause="mdns-unresolved",
+            never=(*PATH_FINE, "bad-credentials"),
+            mended_by="routed",
+            change="offer addresses instead of .local names (or name a STUN server)",
+        ),
+    ),
+    Scenario(
+        name="nat-rebinding",
+        title="the NAT changes its mapping in mid-call",
+        story="""
+Six seconds into the call the offerer's NAT forgets its mappings and gives new ports. The answerer sees the
+offerer's packets come from a new port, checks it, and the call goes on there.
+""",
+        topology=one_nat(),
+        servers=(COTURN,),
+        offerer=STUN,
+        answerer=STUN,
+        vantages=(NAT_A,),
+        steps=(Step(6.0, "exec", "nat-a", NEW_PORTS, after="connected"),),
+        until=Until(hold=14.0, not_before=22.0, timeout=60.0),
+        expect=Expect("connected", also=("pair-switched",), never=("bad-credentials", "relay-needed")),
+    ),
+    Scenario(
+        name="ice-tcp",
+        title="UDP dropped, ICE over TCP carries the call",
+        story="""
+The router drops UDP. GStreamer's webrtcbin (libnice) offers passive TCP candidates, and the browser
+connects to one.
+""",
+        topology=routed(forward_rules("meta l4proto udp drop")),
+        offerer=ICE_TCP,
+        vantages=(ROUTER_A,),
+        expect=Expect("connected", never=("bad-credentials", "role-conflict", "ice-tcp-refused")),
+    ),
+    Scenario(
+        name="ice-tcp-refused",
+        title="UDP dropped, TCP reset",
+        story="As `ice-tcp`, but the router answers each SYN with a reset.",
+        topology=routed(forward_rules("meta l4proto udp drop", "meta l4proto tcp reject with tcp reset")),
+        offerer=ICE_TCP,
+        vantages=(ROUTER_A,),
+        until=Until("failed", who="answerer", hold=1.0, timeout=60.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "failed"),
+            root_cause="ice-tcp-refused",
+            never=("bad-credentials", "role-conflict", "one-way-nat"),
+            mended_by="ice-tcp",
+            change="let TCP through to the passive candidates",
+        ),
+    ),
+)

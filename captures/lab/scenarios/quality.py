@@ -1,0 +1,186 @@
+"""Captures that are themselves imperfect, of calls like the others; lossy and delayed paths; signalling."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from captures.lab.model import Agent, Expect, Link, Node, Scenario, Topology, Until, Vantage, Wire
+from captures.lab.topologies import forward_rules, lan, routed, with_rules
+
+GROUP = "Loss, signalling, and imperfect captures"
+
+FAILED = Until("failed", hold=1.0, timeout=60.0)
+A_TO_B = 'iifname "lan-a" oifname "lan-b" meta l4proto udp'
+QUIET = ("one-way-loss", "no-answer", "one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected")
+
+
+def wired(wire: Wire, note: str) -> Topology:
+    """One network in two halves, joined by a wire with faults of its own."""
+    return Topology(
+        (
+            Node("offerer", (Link("lan-a", ("192.168.10.10/24",)),), ("default via 192.168.10.1",)),
+            Node("answerer", (Link("lan-b", ("192.168.10.20/24",)),), ("default via 192.168.10.1",)),
+        ),
+        f"""
+  offerer 192.168.10.10 --- lan-a ---[ {wire.name} ]--- lan-b --- 192.168.10.20 answerer
+
+  {wire.name}: {note}
+""",
+        (wire,),
+    )
+
+
+def at(role: str, name: str, about: str) -> Vantage:
+    """A vantage on an agent's interface in `lan`."""
+    return Vantage(name, role, "lan", about)
+
+
+WITH_SERVER = Topology(
+    (*lan().nodes, Node("server", (Link("lan", ("192.168.10.5/24",)),), ("default via 192.168.10.1",))),
+    """
+  offerer 192.168.10.10 ----- lan 192.168.10.0/24 ----- 192.168.10.20 answerer
+                                     |
+                              192.168.10.5 server (WebSocket signalling, port 8080)
+""",
+)
+SOCKET = Agent(options={"websocket": "ws://192.168.10.5:8080/"})
+
+SCENARIOS = (
+    Scenario(
+        name="lossy",
+        title="a third of the packets lost, 150 ms each way",
+        story="""
+The wire between the agents loses a third of the packets in each direction and delays the rest by 150 to
+200 ms. Checks succeed only after several attempts; the call comes up all the same.
+""",
+        topology=wired(
+            Wire("wire", ("lan-a", "lan-b"), delay_ms=150, jitter_ms=50, loss=0.33),
+            "loses a third of the packets, delays the rest by 150 to 200 ms",
+        ),
+        until=Until(hold=8.0, timeout=60.0),
+        expect=Expect("connected", ended=("*", "*"), also=("slow-checks",), never=QUIET),
+    ),
+    Scenario(
+        name="slow-path",
+        title="no loss, 300 ms each way",
+        story="A healthy call over a long path: round trips of 600 ms and more, nothing lost.",
+        topology=wired(
+            Wire("wire", ("lan-a", "lan-b"), delay_ms=300, jitter_ms=20),
+            "delays by 300 to 320 ms, loses nothing",
+        ),
+        until=Until(hold=8.0, timeout=60.0),
+        expect=Expect("connected", never=QUIET),
+    ),
+    Scenario(
+        name="signalling-in-capture",
+        title="SDP and candidates over a plain WebSocket in the same capture",
+        story="""
+The browsers signal over a WebSocket without encryption or compression through the server, and the capture
+holds that as well as the call.
+""",
+        topology=WITH_SERVER,
+        offerer=SOCKET,
+        answerer=SOCKET,
+        websocket="192.168.10.5",
+        expect=Expect("connected", never=QUIET),
+    ),
+    Scenario(
+        name="signalling-in-capture-dead",
+        title="the same with UDP between the agents dropped",
+        story="""
+As `signalling-in-capture`, but the answerer's host drops all UDP that comes in. Signalling works, and no
+check is ever answered.
+""",
+        topology=with_rules(
+            WITH_SERVER,
+            "answerer",
+            forward_rules("meta l4proto udp drop", hook="input"),
+            "The answerer's own firewall drops all UDP that comes in.",
+        ),
+        offerer=SOCKET,
+        answerer=SOCKET,
+        websocket="192.168.10.5",
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="one-way-loss",
+            direction="offerer -> answerer",
+            never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected"),
+            mended_by="signalling-in-capture",
+            change="let the answerer's host accept UDP",
+        ),
+    ),
+    Scenario(
+        name="capture-snaplen",
+        title="a healthy call captured with a snap length of 96 bytes",
+        story="Every packet is cut after 96 bytes: STUN requests lose their last attributes.",
+        topology=lan(),
+        own_vantages=False,
+        vantages=(replace(at("offerer", "offerer", "at the offerer, 96 bytes of each packet"), snaplen=96),),
+        expect=Expect("connected", also=("truncated-packets",), never=QUIET),
+    ),
+    Scenario(
+        name="capture-one-direction",
+        title="a healthy call of which only one direction was captured",
+        story="The capture at the offerer holds what it sent, and nothing of what it received.",
+        topology=lan(),
+        own_vantages=False,
+        vantages=(
+            replace(at("offerer", "offerer-out", "at the offerer, outgoing packets only"), direction="out"),
+            replace(at("answerer", "answerer-in", "at the answerer, incoming packets only"), direction="in"),
+        ),
+        expect=Expect("connected", also=("one-sided-capture",), never=QUIET),
+    ),
+    Scenario(
+        name="capture-late",
+        title="a healthy call whose capture began three seconds late",
+        story="The capture begins in mid-call: the first checks and the nomination are not in it.",
+        topology=lan(),
+        own_vantages=False,
+        vantages=(replace(at("offerer", "offerer", "at the offerer, from the third second on"), start=3.0),),
+        until=Until(hold=12.0),
+        expect=Expect("connected", also=("capture-started-late",), never=QUIET),
+    ),
+    Scenario(
+        name="capture-any",
+        title="a healthy call captured on the router's interface `any`",
+        story="""
+The router forwards every packet, and a capture on `any` (Linux cooked) sees each twice: as it comes in and
+as it goes out.
+""",
+        topology=routed(),
+        own_vantages=False,
+        vantages=(Vantage("router-any", "router", "any", "at the router, on all interfaces at once"),),
+        expect=Expect("connected", also=("duplicate-packets",), never=QUIET),
+    ),
+    Scenario(
+        name="capture-vlan",
+        title="a healthy call captured on a trunk with VLAN tags",
+        story="The two halves of the network are joined by a trunk on which frames carry VLAN tag 42.",
+        topology=wired(Wire("trunk", ("lan-a", "lan-b"), vlan=42), "tags frames with VLAN 42 on the trunk"),
+        own_vantages=False,
+        vantages=(Vantage("trunk", "trunk", "trunk-a", "in the middle of the trunk"),),
+        expect=Expect("connected", never=QUIET),
+    ),
+    Scenario(
+        name="capture-router-one-way-drop",
+        title="a one-way drop captured on the router's interface `any`",
+        story="""
+As `one-way-drop`, seen on the router alone: the answerer's packets appear coming in and going out, the
+offerer's only coming in.
+""",
+        topology=routed(forward_rules(f"{A_TO_B} drop")),
+        own_vantages=False,
+        vantages=(Vantage("router-any", "router", "any", "at the router, on all interfaces at once"),),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="one-way-loss",
+            direction="offerer -> answerer",
+            also=("duplicate-packets",),
+            never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected"),
+            mended_by="capture-any",
+            change="let the router forward UDP both ways",
+        ),
+    ),
+)
