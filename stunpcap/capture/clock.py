@@ -19,17 +19,24 @@ Ticks = npt.NDArray[np.uint64]
 
 
 class Clocks:
-    """The clocks of all interfaces of a capture, by index."""
+    """The clocks of all interfaces of a capture, by index; at most `most` of them."""
 
-    def __init__(self) -> None:
-        self._resolutions: list[int] = []
-        self._offsets: list[int] = []
+    def __init__(self, most: int) -> None:
+        # Not lists: they would be made into arrays again for every block.  Pages never written take no memory.
+        self._resolution = np.zeros(most, np.int64)
+        self._shift = np.zeros(most, np.int64)
+        self._count = 0
+        self._kinds: set[int] = set()
+        self._shifted = False
         self._last = 0
 
     def add(self, resolution: int, offset_s: int) -> None:
         """The clock of the next interface: `if_tsresol` and `if_tsoffset`."""
-        self._resolutions.append(resolution)
-        self._offsets.append(max(-2 * LATEST_S, min(2 * LATEST_S, offset_s)))
+        self._resolution[self._count] = resolution
+        self._shift[self._count] = max(-2 * LATEST_S, min(2 * LATEST_S, offset_s))
+        self._count += 1
+        self._kinds.add(resolution)
+        self._shifted = self._shifted or offset_s != 0
 
     def nanoseconds(self, high: IntColumn, low: IntColumn, interface: npt.NDArray[np.int32]) -> tuple[IntColumn, int]:
         """Times from both halves of the stamps, a negative `high` meaning that there is none.
@@ -39,16 +46,16 @@ class Clocks:
         """
         known = high >= 0
         ticks = (np.where(known, high, 0).astype(np.uint64) << np.uint64(32)) | low.astype(np.uint64)
-        if len(set(self._resolutions)) == 1:
-            seconds, rest = split(ticks, self._resolutions[0])
+        if len(self._kinds) == 1:
+            seconds, rest = split(ticks, next(iter(self._kinds)))
         else:
-            resolution = np.array(self._resolutions, np.int64)[interface]
+            resolution = self._resolution[interface]
             seconds, rest = np.zeros(len(ticks), np.int64), np.zeros(len(ticks), np.int64)
             for code in np.unique(resolution):
                 here = resolution == code
                 seconds[here], rest[here] = split(ticks[here], int(code))
-        if any(self._offsets):
-            seconds += np.array(self._offsets, np.int64)[interface]
+        if self._shifted:
+            seconds += self._shift[interface]
         beyond = known & (np.abs(seconds) >= LATEST_S)
         usable = known & ~beyond
         if usable.all():

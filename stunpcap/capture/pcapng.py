@@ -44,7 +44,7 @@ class PcapngReader:
         self._window = window
         self._notes = notes
         self._rows = rows
-        self._clocks = Clocks()
+        self._clocks = Clocks(MOST_INTERFACES)
         self._big = False
         self._base = 0
         """Index of the section's first interface among all."""

@@ -30,6 +30,8 @@ class Capture:
         self._window = window
         self._notes = Notes()
         self._rows = Rows(window.block_bytes)
+        self.format = ""
+        """pcap, pcap (nanoseconds), pcap (modified), pcap (Ixia) or pcapng."""
         self._blocks = self._recognise()
         self._taken = False
 
@@ -94,10 +96,11 @@ class Capture:
             self.format = variant.format
             if len(data) >= pcap.HEADER + variant.skip:
                 return pcap.read(window, self._notes, self._rows, variant, big)
-        elif data[:4] == pcapng.MAGIC and bytes(data[8:12]) in pcapng.ORDERS:
+        elif data[:4] == pcapng.MAGIC and len(data) >= 28:
             self.format = "pcapng"
-            if len(data) >= 28:
-                return pcapng.PcapngReader(window, self._notes, self._rows).blocks()
+            if bytes(data[8:12]) not in pcapng.ORDERS:
+                raise CaptureError(self.name, "begins like pcapng, but its section header makes no sense")
+            return pcapng.PcapngReader(window, self._notes, self._rows).blocks()
         raise CaptureError(self.name, self._problem())
 
     def _problem(self) -> str:

@@ -188,7 +188,8 @@ def _open(path: str | os.PathLike[str] | IO[bytes]) -> tuple[str, BinaryIO | IO[
     if not isinstance(path, (str, os.PathLike)):
         if not hasattr(path, "read"):
             raise UsageError(f"{path!r} is neither a path nor a binary stream")
-        return str(getattr(path, "name", "(stream)")), path, False
+        name = getattr(path, "name", None)  # of a stream made from a file descriptor: its number
+        return name if isinstance(name, str) else "(stream)", path, False
     if path == "-":
         return "-", sys.stdin.buffer, False
     name = os.fspath(path)

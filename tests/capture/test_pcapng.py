@@ -225,7 +225,7 @@ def test_section_header_that_makes_no_sense():
     bad = block(0x0A0D0D0A, b"what is this?!" + bytes(8))
     packets, capture = load(START + enhanced() + bad + enhanced())
     assert len(packets) == 1 and "section header" in problems(capture)[0]
-    with pytest.raises(CaptureError):
+    with pytest.raises(CaptureError, match="section header makes no sense"):
         load(bad)
 
 

@@ -51,7 +51,10 @@ def test_real_captures(path):
     check(path)
 
 
-@pytest.mark.parametrize("path", [path for path in REAL if path.stat().st_size < 40_000], ids=lambda path: path.name)
+SOME = [path for path in REAL if path.stat().st_size < 40_000][::3]
+
+
+@pytest.mark.parametrize("path", SOME, ids=lambda path: path.name)
 @pytest.mark.parametrize("kind", ["pcap", "nsecpcap", "modpcap", "suse6_3pcap", "pcapng"])
 def test_converted(path, kind, tmp_path):
     target = tmp_path / "converted"
