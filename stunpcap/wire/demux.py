@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from stunpcap.kernels import inner
 from stunpcap.stun import registry
-from stunpcap.wire.layers import Buffer, has_cookie, u16, u32
+from stunpcap.wire.words import Buffer, has_cookie, u16, u32
 
 OTHER, STUN, CLASSIC, MS_TURN, DTLS, RTP, RTCP, CHANNEL, STUN_CUT = range(9)
 """Kinds of payload.  STUN_CUT: STUN whose header itself was cut by the snap length."""
@@ -75,10 +75,12 @@ def demux(b: Buffer, o: int, stop: int, length: int, sport: int, dport: int, dtl
         return CLASSIC if stop - o >= 20 and is_classic(b, o, stop, length) else OTHER
     if looks_like_dns(sport, dport):
         return OTHER
-    if 20 <= first <= 25:
-        if length >= 13 and stop - o >= 3 and ((b[o + 1] == 0xFE and b[o + 2] >= 0xFC) or u16(b, o + 1) == 0x0100):
-            return DTLS
-        return OTHER
+    if 20 <= first <= 26:
+        if length < 13 or not ((b[o + 1] == 0xFE and b[o + 2] >= 0xFC) or u16(b, o + 1) == 0x0100):
+            return OTHER
+        if stop - o >= 13 and 13 + u16(b, o + 11) > length:  # records never reach into the next datagram
+            return OTHER
+        return DTLS
     if 0x20 <= first <= 0x3F:
         return DTLS if dtls_before else OTHER
     if 0x40 <= first <= 0x4F:
@@ -86,6 +88,6 @@ def demux(b: Buffer, o: int, stop: int, length: int, sport: int, dport: int, dtl
         return CHANNEL if size + 4 <= length <= ((size + 3) & ~3) + 4 else OTHER
     if 0x80 <= first <= 0xBF:
         if 192 <= b[o + 1] <= 223:  # RFC 5761 section 4
-            return RTCP if length >= 8 else OTHER
-        return RTP if length >= 12 else OTHER
+            return RTCP if length >= 8 and (u16(b, o + 2) + 1) * 4 <= length else OTHER
+        return RTP if length >= 12 + (first & 0x0F) * 4 else OTHER
     return OTHER

@@ -1,7 +1,8 @@
 """IP fragments put together again (RFC 791 section 3.2, RFC 8200 section 4.5).
 
-A whole packet is handed back as a new unfragmented one.  What never became whole is handed back at the end as far
-as its first bytes go: a STUN message fits the first fragment more often than not.
+A whole packet is handed back as a new unfragmented one, under the frame that completed it, as Wireshark has it.
+What never becomes whole is handed back as far as its first bytes go, under the frame of the first fragment: a STUN
+message fits that one more often than not.  Nothing is dropped without a word: each result says how it ended.
 """
 
 from __future__ import annotations
@@ -10,38 +11,79 @@ from dataclasses import dataclass, field
 
 MAX_PENDING = 4096
 """Packets in pieces kept at a time; beyond that the oldest is given up."""
+MAX_BYTES = 32 << 20
+"""Bytes of pieces kept at a time, likewise."""
+TIMEOUT_NS = 60 * 10**9
+"""After that long (RFC 8200 section 4.5) the same identification means another packet."""
+LARGEST = 65535
+"""Bytes of payload that an IP packet can have."""
+
+WHOLE, MISSING, REPEATED, BROKEN = range(4)
+"""How it ended: whole; pieces are missing; a piece captured once more after its packet was whole; no valid piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reassembled:
+    """An IP packet in one piece, or its beginning; `packet` is empty where not even that was captured."""
+
+    ending: int
+    packet: bytes
+    wire_length: int
+    frame: int
+    time_ns: int
+    direction: int
 
 
 @dataclass(slots=True)
 class Pieces:
     """What has been seen of one fragmented packet."""
 
+    since_ns: int
     frame: int
     time_ns: int
+    direction: int
+    repeats: bool
+    """Whether a packet of this key had just been put together."""
     header: bytes = b""
     """IP header of the first fragment, rewritten as if nothing had been fragmented; empty until it was seen."""
     total: int = -1
     """Length of the payload, known from the last fragment."""
-    parts: dict[int, bytes] = field(default_factory=dict)
+    payload: bytearray = field(default_factory=bytearray)
+    have: bytearray = field(default_factory=bytearray)
+    """One byte for each of the payload: 1 where it was captured."""
+    filled: int = 0
+
+    def enter(self, at: int, piece: bytes) -> None:
+        """Take bytes; of those seen twice the ones captured first stay."""
+        end = at + len(piece)
+        if end > len(self.have):
+            missing = bytes(end - len(self.have))
+            self.payload += missing
+            self.have += missing
+        fresh = self.have.count(0, at, end)
+        if fresh == len(piece):
+            self.payload[at:end] = piece
+        elif fresh:
+            begin = self.have.find(0, at, end)
+            while begin >= 0:
+                stop = self.have.find(1, begin, end)
+                stop = end if stop < 0 else stop
+                self.payload[begin:stop] = piece[begin - at : stop - at]
+                begin = self.have.find(0, stop, end)
+        self.have[at:end] = b"\1" * len(piece)
+        self.filled += fresh
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every byte up to the end is there, and the header."""
+        if not self.header or not 0 <= self.total <= self.filled:
+            return False
+        return self.have.find(0, 0, self.total) < 0
 
     def contiguous(self) -> bytes:
-        """Payload from its beginning to the first gap; of bytes seen twice the earlier ones stay."""
-        payload = bytearray()
-        for at in sorted(self.parts):
-            if at > len(payload):
-                break
-            payload += self.parts[at][len(payload) - at :]
-        return bytes(payload)
-
-
-@dataclass(frozen=True, slots=True)
-class Reassembled:
-    """An IP packet in one piece, or its beginning."""
-
-    packet: bytes
-    wire_length: int
-    frame: int
-    time_ns: int
+        """Payload from its beginning to the first gap."""
+        gap = self.have.find(0)
+        return bytes(self.payload if gap < 0 else self.payload[:gap])
 
 
 class Reassembler:
@@ -49,76 +91,130 @@ class Reassembler:
 
     def __init__(self) -> None:
         self._pending: dict[bytes, Pieces] = {}
-        self.given_up: list[Reassembled] = []
+        self._bytes = 0
+        self._done: dict[bytes, int] = {}
 
-    def add(self, packet: memoryview, frame: int, time_ns: int) -> Reassembled | None:
-        """Take one fragment, beginning with its IP header; returns the whole packet once it is complete."""
-        split = _split_v4(packet) if packet[0] >> 4 == 4 else _split_v6(packet)
-        if split is None:
-            return None
-        key, header, at, more, payload = split
+    def add(
+        self, packet: memoryview, wire_length: int, frame: int, time_ns: int, direction: int = 0
+    ) -> list[Reassembled]:
+        """Take one fragment, beginning with its IP header; returns what that completed, and what had to give way.
+
+        `wire_length` is its length before the snap length cut it.
+        """
+        split = split_fragment(packet, wire_length)
+        if split is None or split.at + split.size > LARGEST:
+            return [Reassembled(BROKEN, b"", 0, frame, time_ns, direction)]
+        key, ended = split.key, []
         pieces = self._pending.get(key)
+        if pieces is not None and time_ns - pieces.since_ns > TIMEOUT_NS:
+            ended.append(self._give_up(key))
+            pieces = None
         if pieces is None:
             if len(self._pending) >= MAX_PENDING:
-                self._give_up(next(iter(self._pending)))
-            pieces = self._pending[key] = Pieces(frame, time_ns)
-        pieces.parts.setdefault(at, payload)
-        if at == 0:
-            pieces.header = header
-        if not more:
-            pieces.total = at + len(payload)
-        if pieces.total < 0 or not pieces.header or sum(map(len, pieces.parts.values())) < pieces.total:
-            return None
-        payload = pieces.contiguous()[: pieces.total]
-        if len(payload) < pieces.total:
-            return None
-        del self._pending[key]
-        return Reassembled(pieces.header + payload, len(pieces.header) + len(payload), frame, time_ns)
+                ended.append(self._give_up(next(iter(self._pending))))
+            repeats = key in self._done and time_ns - self._done[key] <= TIMEOUT_NS
+            pieces = self._pending[key] = Pieces(time_ns, frame, time_ns, direction, repeats)
+        if split.at == 0 and not pieces.header:
+            pieces.header = split.header
+            pieces.frame, pieces.time_ns, pieces.direction = frame, time_ns, direction
+        self._bytes -= len(pieces.have)
+        pieces.enter(split.at, split.payload)
+        self._bytes += len(pieces.have)
+        if not split.more and pieces.total < 0:
+            pieces.total = split.at + split.size
+        if pieces.is_whole:
+            self._drop(key)
+            self._done.pop(key, None)
+            self._done[key] = time_ns
+            if len(self._done) > MAX_PENDING:
+                del self._done[next(iter(self._done))]
+            whole = pieces.header + pieces.payload[: pieces.total]
+            ended.append(Reassembled(WHOLE, whole, len(whole), frame, time_ns, direction))
+        while self._bytes > MAX_BYTES:
+            ended.append(self._give_up(next(iter(self._pending))))
+        return ended
 
     def finish(self) -> list[Reassembled]:
-        """Everything that never became whole and of which the beginning was captured."""
-        for key in list(self._pending):
-            self._give_up(key)
-        return self.given_up
+        """Everything that never became whole."""
+        return [self._give_up(key) for key in list(self._pending)]
 
-    def _give_up(self, key: bytes) -> None:
+    def _drop(self, key: bytes) -> Pieces:
         pieces = self._pending.pop(key)
-        if pieces.header:
+        self._bytes -= len(pieces.have)
+        return pieces
+
+    def _give_up(self, key: bytes) -> Reassembled:
+        pieces = self._drop(key)
+        packet, wire_length = b"", 0
+        if pieces.header and not pieces.repeats:
             packet = pieces.header + pieces.contiguous()
-            total = max(pieces.total, max(at + len(part) for at, part in pieces.parts.items()))
-            wire_length = max(len(pieces.header) + total, len(packet) + 1)
-            self.given_up.append(Reassembled(packet, wire_length, pieces.frame, pieces.time_ns))
+            # Where the end is unknown, the lengths in the packet itself decide.
+            wire_length = len(pieces.header) + (pieces.total if pieces.total >= 0 else LARGEST)
+            wire_length = max(wire_length, len(packet))
+        ending = REPEATED if pieces.repeats else MISSING
+        return Reassembled(ending, packet, wire_length, pieces.frame, pieces.time_ns, pieces.direction)
 
 
-Split = tuple[bytes, bytes, int, bool, bytes]
-"""Key, header as if unfragmented, offset in the payload, whether more follow, payload."""
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """One fragment taken apart."""
+
+    key: bytes
+    header: bytes
+    """As if the packet were not fragmented; its length field zero: as long as the packet is."""
+    at: int
+    """Offset in the payload."""
+    more: bool
+    payload: bytes
+    size: int
+    """Length of the payload before the snap length cut it."""
 
 
-def _split_v4(packet: memoryview) -> Split | None:
-    size = (packet[0] & 0x0F) * 4
-    if len(packet) < size:
+def split_fragment(packet: memoryview, wire_length: int) -> Fragment | None:
+    """Take a fragment apart, which begins with its IP header and ends where that says; None if it is no valid one."""
+    if len(packet) < 20:
         return None
-    total = int.from_bytes(packet[2:4]) or len(packet)
-    field_ = int.from_bytes(packet[6:8])
+    return _split_v4(packet, wire_length) if packet[0] >> 4 == 4 else _split_v6(packet, wire_length)
+
+
+def _split_v4(packet: memoryview, wire_length: int) -> Fragment | None:
+    size = (packet[0] & 0x0F) * 4
+    if size < 20 or len(packet) < size:
+        return None
+    word = int.from_bytes(packet[6:8])
     key = bytes(packet[4:6]) + bytes(packet[9:10]) + bytes(packet[12:20])
     header = bytearray(packet[:size])
-    header[2:4] = b"\0\0"  # length zero: as long as the packet is
+    header[2:4] = b"\0\0"
     header[6:8] = b"\0\0"
-    return key, bytes(header), (field_ & 0x1FFF) * 8, bool(field_ & 0x2000), bytes(packet[size:total])
+    return Fragment(
+        key,
+        bytes(header),
+        (word & 0x1FFF) * 8,
+        bool(word & 0x2000),
+        bytes(packet[size:]),
+        max(wire_length, len(packet)) - size,
+    )
 
 
-def _split_v6(packet: memoryview) -> Split | None:
+def _split_v6(packet: memoryview, wire_length: int) -> Fragment | None:
     protocol, at, before = packet[6], 40, 6
     while protocol != 44:
-        if protocol not in (0, 43, 60) or len(packet) < at + 8:
+        if protocol not in (0, 43, 51, 60, 135, 139, 140) or len(packet) < at + 8:
             return None
-        protocol, before, at = packet[at], at, at + (packet[at + 1] + 1) * 8
+        size = (packet[at + 1] + 2) * 4 if protocol == 51 else (packet[at + 1] + 1) * 8
+        protocol, before, at = packet[at], at, at + size
     if len(packet) < at + 8:
         return None
-    field_ = int.from_bytes(packet[at + 2 : at + 4])
+    word = int.from_bytes(packet[at + 2 : at + 4])
     key = bytes(packet[8:40]) + bytes(packet[at + 4 : at + 8])
     header = bytearray(packet[:at])
     header[before] = packet[at]
-    end = 40 + int.from_bytes(packet[4:6])
     header[4:6] = b"\0\0"
-    return key, bytes(header), field_ & 0xFFF8, bool(field_ & 1), bytes(packet[at + 8 : end])
+    return Fragment(
+        key,
+        bytes(header),
+        word & 0xFFF8,
+        bool(word & 1),
+        bytes(packet[at + 8 :]),
+        max(wire_length, len(packet)) - at - 8,
+    )

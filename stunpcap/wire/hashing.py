@@ -19,7 +19,7 @@ def find_slot(slots: Any, keys: Any, width: int, key: Any) -> int:
     """The slot of a key: either the one that holds its row, or the free one where it belongs."""
     h = 0x9DC5
     for k in range(width):
-        h = (h ^ int(key[k])) * 0x85EBCA6B & 0xFFFFFFFF
+        h = (h ^ int(key[k])) * 0x45D9F3B & 0xFFFFFFFF  # stays below 2^63
         h ^= h >> 15
     mask = len(slots) - 1
     h &= mask

@@ -32,14 +32,45 @@ from stunpcap.wire.linktypes import (
     SLL2,
     WIFI,
 )
+from stunpcap.wire.tunnels import inside_gre, prism_size, radiotap_pads, tunnel_in_udp, under_mpls
+from stunpcap.wire.words import Buffer as Buffer
+from stunpcap.wire.words import has_cookie as has_cookie
+from stunpcap.wire.words import le16
+from stunpcap.wire.words import u16 as u16
+from stunpcap.wire.words import u32 as u32
 
-Buffer: TypeAlias = memoryview
-"""Bytes indexed one by one: a memoryview, or a uint8 array in compiled code."""
 Fields: TypeAlias = list[int]
 """Integers by position: a list, or an int64 array in compiled code."""
 
-# What became of a packet.  From UNKNOWN_LINK on it carries nothing that we can follow.
-DATAGRAM, FRAGMENT, ICMP_ERROR, UNKNOWN_LINK, NOT_IP, OTHER_IP, CUT, MALFORMED, ENCRYPTED = range(9)
+(
+    DATAGRAM,
+    FRAGMENT,
+    ICMP_ERROR,
+    AGGREGATE,
+    UNKNOWN_LINK,
+    NOT_IP,
+    OTHER_IP,
+    CUT,
+    MALFORMED,
+    ENCRYPTED,
+    LINK_FRAGMENT,
+) = range(11)
+"""What became of a packet.  AGGREGATE: an A-MSDU, several packets in one.  From UNKNOWN_LINK on it carries nothing
+that we can follow."""
+
+# What DETAIL of a packet that is NOT_IP tells: one of these, and in the lower 16 bits its number.
+ETHERTYPE_IS, PPP_IS, SAP_IS, SNAP_IS, FAMILY_IS, WIFI_IS, LINUX_IS, MPLS_IS = (kind << 16 for kind in range(8))
+NOT_IP_NAMES = (
+    "EtherType",
+    "PPP protocol",
+    "LLC service access points",
+    "SNAP protocol of a vendor",
+    "address family",
+    "802.11 frame without data, type and subtype",
+    "Linux protocol type",
+    "MPLS payload beginning with",
+)
+NOT_IP_KINDS = len(NOT_IP_NAMES) << 16
 
 # Positions in the fields that `dissect` fills.  Addresses are four 32-bit words each (IPv4 as ::ffff:a.b.c.d).
 (
@@ -68,72 +99,9 @@ MAX_LAYERS = 40
 
 
 @inner
-def u16(b: Buffer, o: int) -> int:
-    """Big-endian 16 bits.  Sums, as compiled shifts of bytes are unsigned and do not mix with other integers."""
-    return b[o] * 0x100 + b[o + 1]
-
-
-@inner
-def u32(b: Buffer, o: int) -> int:
-    """Big-endian 32 bits."""
-    return b[o] * 0x1000000 + b[o + 1] * 0x10000 + b[o + 2] * 0x100 + b[o + 3]
-
-
-@inner
-def has_cookie(b: Buffer, o: int, stop: int) -> bool:
-    """Whether a datagram at `o` begins like STUN with the magic cookie (RFC 8489 section 5)."""
-    return o + 8 <= stop and b[o] < 0x40 and b[o + 4] == 0x21 and b[o + 5] == 0x12 and u16(b, o + 6) == 0xA442
-
-
-@inner
-def tunnel_in_udp(b: Buffer, o: int, stop: int, sport: int, dport: int) -> tuple[int, int, int]:
-    """Layer, offset and EtherType of what a UDP tunnel carries; layer NOTHING if it is none."""
-    if dport in (4789, 8472) and o + 8 <= stop and b[o] & 0x08 and b[o + 7] == 0:  # VXLAN, RFC 7348
-        return ETHERNET, o + 8, 0
-    if dport == 4790 and o + 8 <= stop and b[o] & 0x0C == 0x0C:  # VXLAN-GPE
-        kind = b[o + 3]
-        if kind == 3:
-            return ETHERNET, o + 8, 0
-        if kind in (1, 2):
-            return RAW, o + 8, 0
-    if dport == 6081 and o + 8 <= stop and b[o] & 0xC0 == 0:  # Geneve, RFC 8926
-        inside = o + 8 + (b[o] & 0x3F) * 4
-        if u16(b, o + 2) == 0x6558:
-            return ETHERNET, inside, 0
-        return ETHERTYPE, inside, u16(b, o + 2)
-    if 2152 in (sport, dport) and o + 8 <= stop and b[o] & 0xF0 == 0x30 and b[o + 1] == 255:  # GTP-U, 3GPP TS 29.281
-        inside = o + 8
-        if b[o] & 0x07:
-            inside += 4
-            while inside <= stop and b[inside - 1] != 0:  # extension headers, length in words
-                if inside >= stop or b[inside] == 0:
-                    return NOTHING, o, 0
-                inside += b[inside] * 4
-        return RAW, inside, 0
-    if 3544 in (sport, dport):  # Teredo, RFC 4380 section 5.1.1
-        inside = o
-        if inside + 4 <= stop and u16(b, inside) == 0x0001:  # authentication
-            inside += 13 + b[inside + 2] + b[inside + 3]
-        if inside + 8 <= stop and u16(b, inside) == 0x0000:  # origin indication
-            inside += 8
-        if inside + 40 <= stop and b[inside] >> 4 == 6 and 40 + u16(b, inside + 4) == stop - inside:
-            return IPV6, inside, 0
-    return NOTHING, o, 0
-
-
-@inner
-def radiotap_pads(b: Buffer, o: int, stop: int) -> bool:
-    """Whether a radiotap header says that the 802.11 header is padded to 32 bits."""
-    at = o + 4
-    if at + 4 > stop:
-        return False
-    present = b[at]
-    while at + 4 <= stop and b[at + 3] & 0x80:
-        at += 4
-    at += 4
-    if present & 0x01:  # TSFT, aligned to 8
-        at = o + ((at - o + 7) & ~7) + 8
-    return present & 0x02 != 0 and at < stop and b[at] & 0x20 != 0
+def cooked_direction(kind: int) -> int:
+    """Direction by the packet type of Linux cooked captures: to us, to all, to many, between others, from us."""
+    return 2 if kind == 4 else 1 if kind < 3 else 0
 
 
 @inner
@@ -150,18 +118,21 @@ def dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fie
         Where to begin (`stunpcap.wire.linktypes`).
     f
         ALL_FIELDS integers, filled as far as known.  START and STOP enclose the captured payload, LENGTH is its true
-        length.  For FRAGMENT and ICMP_ERROR, IP_AT is the offset of the fragment's, or the quoted, IP header.
+        length.  For FRAGMENT, ICMP_ERROR and AGGREGATE, IP_AT and STOP enclose the fragment with its IP header, the
+        packet quoted, or the subframes; LENGTH is their true length.
 
     Returns
     -------
     int
-        DATAGRAM, FRAGMENT, ICMP_ERROR, or why there is none.
+        DATAGRAM, FRAGMENT, ICMP_ERROR, AGGREGATE, or why there is none.  CUT only where bytes are missing.
     """
     status = _dissect(b, start, stop, wire_stop, layer, f)
-    if status > ICMP_ERROR and f[SAVED + PROTO] != 0:  # what looked like a tunnel was an ordinary datagram
+    if status > AGGREGATE and f[SAVED + PROTO] != 0:  # what looked like a tunnel was an ordinary datagram
         for k in range(FIELDS):
             f[k] = f[SAVED + k]
         return DATAGRAM
+    if status == CUT and stop >= wire_stop:  # the packet itself ends within a header
+        return MALFORMED
     return status
 
 
@@ -173,6 +144,7 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
     pad = False
     f[DETAIL] = 0
     f[DIRECTION] = 0
+    f[PROTO] = 0
     f[SAVED + PROTO] = 0
     for _ in range(MAX_LAYERS):
         if layer == ETHERNET:
@@ -226,6 +198,8 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
             protocol = b[o + 9]
             if u16(b, o + 6) & 0x3FFF:
                 f[DETAIL] = protocol
+                f[STOP] = stop
+                f[LENGTH] = wire_stop - o
                 return FRAGMENT
             o += header
             layer = PROTOCOL
@@ -252,6 +226,8 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                 if protocol == 44:
                     if u16(b, o + 2) & 0xFFF9:
                         f[DETAIL] = b[o]
+                        f[STOP] = stop
+                        f[LENGTH] = wire_stop - f[IP_AT]
                         return FRAGMENT
                     size = 8
                 elif protocol == 51:
@@ -278,19 +254,27 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                 f[LENGTH] = min(size, wire_stop - o) - 8
                 f[STOP] = min(stop, o + 8 + f[LENGTH])
                 if f[SPORT] < 10000 or f[DPORT] < 10000:  # all tunnels have low ports
-                    layer, inside, ethertype = tunnel_in_udp(b, o + 8, f[STOP], f[SPORT], f[DPORT])
+                    layer, inside, ethertype = tunnel_in_udp(b, o + 8, f[STOP], o + 8 + f[LENGTH], f[SPORT], f[DPORT])
                 else:
                     layer = NOTHING
                     inside = o
-                if layer == NOTHING or inside > stop or has_cookie(b, o + 8, f[STOP]):
+                if layer == NOTHING or inside > f[STOP] or has_cookie(b, o + 8, f[STOP]):
                     return DATAGRAM
                 for k in range(FIELDS):
                     f[SAVED + k] = f[k]
+                stop = f[STOP]
+                wire_stop = f[START] + f[LENGTH]
                 o = inside
             elif protocol == TCP:
                 if o + 20 > stop:
+                    if o + 4 <= stop:  # quotes in ICMP errors end here: the ports are there
+                        f[SPORT] = u16(b, o)
+                        f[DPORT] = u16(b, o + 2)
+                        f[START] = stop
+                        f[STOP] = stop
+                        f[DETAIL] = TCP
                     return CUT
-                size = (b[o + 12] >> 4) * 4
+                size = (b[o + 12] & 0xF0) >> 2
                 if size < 20 or o + size > wire_stop:
                     return MALFORMED
                 f[SPORT] = u16(b, o)
@@ -304,47 +288,47 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                 if o + 8 > stop:
                     return CUT
                 kind = b[o]
-                f[DETAIL] = kind << 8 | b[o + 1]
                 error = kind in (3, 4, 5, 11, 12) if protocol == ICMP else 1 <= kind <= 4
                 if not error:
                     f[DETAIL] = protocol
                     return OTHER_IP
+                f[DETAIL] = protocol << 16 | kind << 8 | b[o + 1]
+                # RFC 4884: extensions may follow the quote, whose length is then given.
+                quoted = 0
+                if protocol == ICMP and kind in (3, 11, 12):
+                    quoted = b[o + 5] * 4
+                elif protocol == ICMPV6 and kind in (1, 3):
+                    quoted = b[o + 4] * 8
                 f[IP_AT] = o + 8
-                f[STOP] = stop
+                f[STOP] = min(stop, o + 8 + quoted) if quoted else stop
+                f[LENGTH] = min(wire_stop, o + 8 + quoted) - o - 8 if quoted else wire_stop - o - 8
                 return ICMP_ERROR
+            elif protocol == 51:  # AH, which leaves what it protects readable
+                if o + 8 > stop:
+                    return CUT
+                protocol = b[o]
+                o += (b[o + 1] + 2) * 4
             elif protocol in (4, 41):
                 layer = RAW
             elif protocol == 97:  # EtherIP, RFC 3378
+                if o + 2 > stop:
+                    return CUT
+                if b[o] >> 4 != 3:
+                    f[DETAIL] = protocol
+                    return OTHER_IP
                 layer = ETHERNET
                 o += 2
             elif protocol == 137:
                 layer = MPLS
-            elif protocol == 47:  # GRE, RFC 2784, RFC 2890, RFC 2637
+            elif protocol == 47:
                 if o + 4 > stop:
                     return CUT
-                flags = u16(b, o)
-                ethertype = u16(b, o + 2)
-                size = 4
-                for bit in (0x8000, 0x2000, 0x1000):
-                    if flags & bit:
-                        size += 4
-                if flags & 0x0007 == 1 and flags & 0x0080:
-                    size += 4
-                o += size
-                if ethertype == 0x6558:
-                    layer = ETHERNET
-                elif ethertype == 0x88BE:  # ERSPAN I has no header of its own, II has eight bytes
-                    layer = ETHERNET
-                    o += 8 if flags & 0x1000 else 0
-                elif ethertype == 0x22EB:  # ERSPAN III, with an optional subheader
-                    if o + 12 > stop:
-                        return CUT
-                    layer = ETHERNET
-                    o += 20 if b[o + 11] & 1 else 12
-                elif ethertype == 0x880B:
-                    layer = PPP
-                else:
-                    layer = ETHERTYPE
+                layer, o, ethertype = inside_gre(b, o, stop)
+                if o < 0:
+                    return CUT
+                if layer == NOTHING:
+                    f[DETAIL] = protocol
+                    return OTHER_IP
             else:
                 f[DETAIL] = protocol
                 return OTHER_IP
@@ -367,12 +351,10 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                     return CUT
                 bottom = b[o + 2] & 1 != 0
                 o += 4
-            version = b[o] >> 4
-            if version in (4, 6):
-                layer = RAW
-            else:  # a pseudowire: with control word (first nibble zero) or without, RFC 4448
-                layer = ETHERNET
-                o += 4 if version == 0 else 0
+            layer, o = under_mpls(b, o, stop, wire_stop)
+            if layer == NOTHING:
+                f[DETAIL] = MPLS_IS | b[o]
+                return NOT_IP
 
         elif layer == PPPOE:
             if o + 6 > stop:
@@ -393,6 +375,9 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
         elif layer == PPP:
             if o + 4 > stop:
                 return CUT
+            if b[o] in (0x0F, 0x8F) and b[o + 1] == 0:  # Cisco HDLC, which PPP captures may hold (RFC 1547 4.3.1)
+                layer = HDLC
+                continue
             if b[o] == 0xFF and b[o + 1] == 0x03:
                 o += 2
             if b[o] & 1:  # protocol field compression
@@ -406,7 +391,7 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
             elif protocol in (0x0281, 0x0283):
                 layer = MPLS
             else:
-                f[DETAIL] = protocol
+                f[DETAIL] = PPP_IS | protocol
                 return NOT_IP
 
         elif layer == HDLC:
@@ -417,86 +402,116 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
             layer = ETHERTYPE
 
         elif layer == NULL:
-            # The address family in the byte order of whoever captured: of the four bytes one is not zero.
+            # The address family in the byte order of whoever captured.
             if o + 4 > stop:
                 return CUT
-            family = b[o] | b[o + 1] | b[o + 2] | b[o + 3]
+            family = u32(b, o)
+            if family >= 0x10000:
+                family = le16(b, o) if u16(b, o + 2) == 0 else 0
             o += 4
-            if family in (2, 10, 23, 24, 28, 30):
+            if family in (2, 10, 23, 24, 28, 30):  # AF_INET; AF_INET6 of Linux, Windows, the BSDs, macOS
                 layer = RAW
             else:
-                f[DETAIL] = family
+                f[DETAIL] = FAMILY_IS | family
                 return NOT_IP
 
         elif layer == SLL:
             if o + 16 > stop:
                 return CUT
-            f[DIRECTION] = 2 if u16(b, o) == 4 else 1 if u16(b, o) == 0 else 0
+            f[DIRECTION] = cooked_direction(u16(b, o))
             ethertype = u16(b, o + 14)
             o += 16
-            layer = ETHERTYPE
-            if ethertype == 4:
+            if ethertype > 0x05DC:
+                layer = ETHERTYPE
+            elif ethertype == 4:
                 layer = LLC
+            else:
+                f[DETAIL] = LINUX_IS | ethertype
+                return NOT_IP
 
         elif layer == SLL2:
             if o + 20 > stop:
                 return CUT
-            f[DIRECTION] = 2 if b[o + 10] == 4 else 1 if b[o + 10] == 0 else 0
+            f[DIRECTION] = cooked_direction(b[o + 10])
             ethertype = u16(b, o)
             o += 20
-            layer = ETHERTYPE
-            if ethertype == 4:
+            if ethertype > 0x05DC:
+                layer = ETHERTYPE
+            elif ethertype == 4:
                 layer = LLC
+            else:
+                f[DETAIL] = LINUX_IS | ethertype
+                return NOT_IP
 
         elif layer == LLC:
             if o + 8 > stop:
                 return CUT
             if b[o] == 0xAA and b[o + 1] == 0xAA and b[o + 2] == 0x03:
+                vendor = u16(b, o + 3) << 8 | b[o + 5]
                 ethertype = u16(b, o + 6)
                 o += 8
                 layer = ETHERTYPE
-                if ethertype <= 0x05DC:
+                if vendor not in (0, 0xF8) or ethertype <= 0x05DC:  # RFC 1042, IEEE 802.1H
+                    f[DETAIL] = SNAP_IS | ethertype
                     return NOT_IP
             elif b[o] == 0x06 and b[o + 1] == 0x06:
                 o += 3
                 layer = RAW
             else:
-                f[DETAIL] = 0
+                f[DETAIL] = SAP_IS | u16(b, o)
                 return NOT_IP
 
         elif layer == RADIOTAP:
             if o + 4 > stop:
                 return CUT
-            pad = radiotap_pads(b, o, stop)
-            o += b[o + 2] | b[o + 3] << 8
+            size = le16(b, o + 2)
+            if size < 8:
+                return MALFORMED
+            pad = radiotap_pads(b, o, min(stop, o + size))
+            o += size
             layer = WIFI
 
         elif layer in (AVS, PRISM):
             if o + 8 > stop:
                 return CUT
-            if u32(b, o) >> 4 == 0x8021100:  # AVS, which Prism captures may hold too
-                o += u32(b, o + 4)
-            else:
-                size = u32(b, o + 4)
-                o += size if size < 0x10000 else b[o + 4] | b[o + 5] << 8
+            size = prism_size(b, o)
+            if size < 8:
+                return MALFORMED
+            o += size
             layer = WIFI
 
         elif layer == PPI:
             if o + 8 > stop:
                 return CUT
-            kind = b[o + 4]
-            o += b[o + 2] | b[o + 3] << 8
-            layer = WIFI if kind == 105 else ETHERNET if kind == 1 else NOTHING
+            size = le16(b, o + 2)
+            kind = le16(b, o + 4) | le16(b, o + 6) << 16
+            if size < 8:
+                return MALFORMED
+            o += size
+            if kind == 105:
+                layer = WIFI
+            elif kind == 1:
+                layer = ETHERNET
+            elif kind in (12, 14, 101):
+                layer = RAW
+            else:
+                f[DETAIL] = 1 + kind
+                layer = NOTHING
 
         elif layer == WIFI:
             if o + 24 > stop:
                 return CUT
             control = b[o]
             flags = b[o + 1]
+            if control & 0x03:
+                return MALFORMED
             if control & 0x0C != 0x08 or control & 0x40:  # no data frame, or one without data
+                f[DETAIL] = WIFI_IS | (control & 0x0C) << 6 | (control & 0xF0) >> 4
                 return NOT_IP
             if flags & 0x40:
                 return ENCRYPTED
+            if flags & 0x04 or b[o + 22] & 0x0F:
+                return LINK_FRAGMENT
             size = 24
             if flags & 0x03 == 0x03:
                 size += 6
@@ -510,11 +525,12 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                     size += 4
             if pad:
                 size = (size + 3) & ~3
-            if aggregated:  # A-MSDU: only the first subframe is looked into
-                size += 14
-            if flags & 0x04 or b[o + 22] & 0x0F:  # a fragment on the link itself
-                return NOT_IP
             o += size
+            if aggregated:
+                f[IP_AT] = min(o, stop)
+                f[STOP] = stop
+                f[LENGTH] = max(0, wire_stop - o)
+                return AGGREGATE
             layer = LLC
 
         else:

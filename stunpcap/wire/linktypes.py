@@ -72,6 +72,7 @@ _TABLE = (
     LinkType(195, "IEEE802_15_4_WITHFCS"),
     LinkType(201, "BLUETOOTH_HCI_H4_WITH_PHDR"),
     LinkType(204, "PPP_WITH_DIR", PPP_DIRECTION),
+    LinkType(219, "MPLS", MPLS),
     LinkType(220, "USB_LINUX_MMAPPED"),
     LinkType(227, "CAN_SOCKETCAN"),
     LinkType(228, "IPV4", RAW),

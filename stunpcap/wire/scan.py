@@ -7,7 +7,8 @@ the flows, never with the packets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,9 @@ from stunpcap import kernels
 from stunpcap.capture.records import Block, Interface
 from stunpcap.kernels import kernel
 from stunpcap.wire import demux, layers
-from stunpcap.wire.fragments import Reassembled, Reassembler
+from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reassembler, split_fragment
 from stunpcap.wire.hashing import find_slot, free_slots, rehash
-from stunpcap.wire.linktypes import RAW, link_type
+from stunpcap.wire.linktypes import LLC, RAW, link_type
 
 Ints = npt.NDArray[np.int64]
 
@@ -51,8 +52,20 @@ KEY = 10
 # Columns of the rows that the kernel notes.
 (ROW_PACKET, ROW_FLOW, ROW_START, ROW_STOP, ROW_LENGTH, ROW_KIND, ROW_TTL, ROW_DIRECTION, ROW_IP_ID) = range(9)
 ROW = 9
-(SPECIAL_PACKET, SPECIAL_STATUS, SPECIAL_AT, SPECIAL_STOP, SPECIAL_DETAIL, SPECIAL_SRC) = range(6)
+(
+    SPECIAL_PACKET,
+    SPECIAL_STATUS,
+    SPECIAL_INTERFACE,
+    SPECIAL_DETAIL,
+    SPECIAL_AT,
+    SPECIAL_STOP,
+    SPECIAL_LENGTH,
+    SPECIAL_DIRECTION,
+    SPECIAL_SRC,
+) = range(9)
 SPECIAL = SPECIAL_SRC + 4
+(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN) = range(5)
+"""State of a scan.  Unseen: packets of whose payload too little was captured to tell what it is."""
 COMPILE_ABOVE = 60_000
 """Packets from which on compiled code is faster, its loading included."""
 
@@ -102,14 +115,14 @@ def scan(
     rows: Any,
     specials: Any,
     tally: Any,
-    ethertypes: Any,
+    not_ip: Any,
     protocols: Any,
 ) -> int:
     """Walk the packets from `begin` on; returns where it stopped: at the end, or where the flow table was full.
 
-    `state` is (flows, rows, specials), `tally` counts packets by what became of them.
+    `state` begins as zeros but for the flows, `tally` counts packets by what became of them.
     """
-    n_flows, n_rows, n_specials = int(state[0]), int(state[1]), int(state[2])
+    n_flows, n_rows, n_specials = int(state[N_FLOWS]), int(state[N_ROWS]), int(state[N_SPECIALS])
     limit = min(len(slots) // 2, len(keys))
     i = begin
     while i < len(offset):
@@ -121,15 +134,19 @@ def scan(
         tally[status] += 1
         if status != layers.DATAGRAM:
             if status == layers.NOT_IP:
-                ethertypes[f[layers.DETAIL]] += 1
+                not_ip[f[layers.DETAIL]] += 1
             elif status == layers.OTHER_IP:
                 protocols[f[layers.DETAIL]] += 1
             else:
+                toward = int(direction[i])
                 specials[n_specials, SPECIAL_PACKET] = i
                 specials[n_specials, SPECIAL_STATUS] = status
-                specials[n_specials, SPECIAL_AT] = f[layers.IP_AT]
-                specials[n_specials, SPECIAL_STOP] = f[layers.STOP] if status == layers.ICMP_ERROR else stop
+                specials[n_specials, SPECIAL_INTERFACE] = interface[i]
                 specials[n_specials, SPECIAL_DETAIL] = f[layers.DETAIL]
+                specials[n_specials, SPECIAL_AT] = f[layers.IP_AT]
+                specials[n_specials, SPECIAL_STOP] = f[layers.STOP]
+                specials[n_specials, SPECIAL_LENGTH] = f[layers.LENGTH]
+                specials[n_specials, SPECIAL_DIRECTION] = toward if toward else f[layers.DIRECTION]
                 for k in range(4):
                     specials[n_specials, SPECIAL_SRC + k] = f[layers.SRC + k]
                 n_specials += 1
@@ -184,6 +201,11 @@ def scan(
             counters[flow, N_RTP] += 1
         elif kind == demux.OTHER:
             counters[flow, N_OTHER] += 1
+            seen = f[layers.STOP] - f[layers.START]
+            if seen < 8 and seen < f[layers.LENGTH]:
+                if state[N_UNSEEN] == 0:
+                    state[FIRST_UNSEEN] = i
+                state[N_UNSEEN] += 1
         elif kind == demux.RTCP:
             counters[flow, N_RTCP] += 1
         elif kind == demux.CHANNEL:
@@ -204,7 +226,7 @@ def scan(
             rows[n_rows, ROW_IP_ID] = f[layers.IP_ID]
             n_rows += 1
         i += 1
-    state[0], state[1], state[2] = n_flows, n_rows, n_specials
+    state[N_FLOWS], state[N_ROWS], state[N_SPECIALS] = n_flows, n_rows, n_specials
     return i
 
 
@@ -252,14 +274,38 @@ class Datagrams:
     oddities: dict[str, tuple[str, int, int]]
     """What could not be followed: text -> (layer, packets, first frame)."""
     ethertypes: dict[int, int]
+    """Packets that are no IP, by EtherType."""
     protocols: dict[int, int]
+    """Packets with neither UDP, TCP nor an ICMP error, by IP protocol."""
+    not_ip: dict[str, int] = field(default_factory=dict)
+    """Packets that are no IP and have no EtherType: what they are, how many."""
 
 
 _ODDITIES = {
     layers.CUT: ("network", "packet cut by the snap length before its UDP or TCP payload"),
     layers.MALFORMED: ("network", "malformed header"),
     layers.ENCRYPTED: ("link", "encrypted 802.11 frame"),
+    layers.LINK_FRAGMENT: ("link", "fragment of an 802.11 frame"),
 }
+_ENDINGS = {
+    MISSING: "IP fragments of a packet are missing",
+    REPEATED: "IP fragment captured again after its packet was whole",
+    BROKEN: "malformed IP fragment",
+}
+UNSEEN = "payload cut by the snap length to so little that nobody can tell what it is"
+HEADER_CUT = "STUN header cut by the snap length"
+
+
+@dataclass(frozen=True, slots=True)
+class _Packet:
+    """A packet within, or made of, others: it is scanned on its own, under the frame it came with."""
+
+    data: memoryview
+    wire_length: int
+    layer: int
+    frame: int
+    time_ns: int
+    direction: int
 
 
 class Scanner:
@@ -274,7 +320,7 @@ class Scanner:
         self._key: list[int] = [0] * KEY
         self._grow_flows(256, np.zeros((0, KEY), np.uint32), np.zeros((0, COUNTERS), np.int64), 0)
         self._tally = np.zeros(16, np.int64)
-        self._ethertypes = np.zeros(65536, np.int64)
+        self._not_ip = np.zeros(layers.NOT_IP_KINDS, np.int64)
         self._protocols = np.zeros(256, np.int64)
         self._rows: list[Ints] = []
         self._frames: list[Ints] = []
@@ -284,6 +330,7 @@ class Scanner:
         self._icmp: list[IcmpError] = []
         self._oddities: dict[str, tuple[str, int, int]] = {}
         self._reassembler = Reassembler()
+        self._waiting: deque[_Packet] = deque()
 
     def _grow_flows(self, capacity: int, keys: Any, counters: Any, count: int) -> None:
         self._flows = count
@@ -300,14 +347,12 @@ class Scanner:
             return
         fast = kernels.wanted(max(self.packets + len(block), expected_packets), COMPILE_ABOVE)
         starts_at = np.array([link_type(interface.linktype).layer for interface in interfaces], np.int64)
-        self._scan(
-            block.data,
-            (block.offset, block.caplen, block.wirelen, block.time_ns, block.interface, block.direction),
-            starts_at,
-            block.first_frame,
-            fast,
-            interfaces,
-        )
+        columns = (block.offset, block.caplen, block.wirelen, block.time_ns, block.interface, block.direction)
+        specials = self._scan(block.data, columns, starts_at, block.first_frame, fast)
+        for special in self._count(specials, block.first_frame, interfaces).tolist():
+            packet = special[SPECIAL_PACKET]
+            self._look_into(block.data, special, block.first_frame + packet, int(block.time_ns[packet]))
+            self._scan_waiting()
         if not self.packets:
             self._first_time = self._last_time = int(block.time_ns[0])
         self.packets += len(block)
@@ -322,12 +367,12 @@ class Scanner:
         starts_at: Ints,
         first_frame: int,
         fast: bool,
-        interfaces: list[Interface],
-    ) -> None:
+    ) -> Ints:
+        """Scan packets; returns the rows of those that the kernel leaves to Python."""
         count = len(columns[0])
         rows = np.empty((count, ROW), np.int64)
         specials = np.empty((count, SPECIAL), np.int64)
-        state = np.array([self._flows, 0, 0], np.int64)
+        state = np.array([self._flows, 0, 0, 0, 0], np.int64)
         # Lists are several times faster than arrays where Python reads single items.
         scratch: Any = np.zeros(layers.ALL_FIELDS, np.int64) if fast else self._scratch
         key: Any = np.zeros(KEY, np.int64) if fast else self._key
@@ -349,23 +394,44 @@ class Scanner:
                 rows,
                 specials,
                 self._tally,
-                self._ethertypes,
+                self._not_ip,
                 self._protocols,
             )
-            self._flows = int(state[0])
+            self._flows = int(state[N_FLOWS])
             if begin >= count:
                 break
             self._grow_flows(len(self._keys) * 4, self._keys, self._counters, self._flows)
-        self._keep(data, rows[: state[1]], columns[3], first_frame)
-        for special in specials[: state[2]].tolist():
-            packet = special[SPECIAL_PACKET]
-            self._look_into(
-                data, special, first_frame + packet, int(columns[3][packet]), interfaces, int(columns[4][packet])
-            )
+        self._keep(data, rows[: state[N_ROWS]], columns[3], first_frame)
+        if state[N_UNSEEN]:
+            self._odd("transport", UNSEEN, first_frame + int(state[FIRST_UNSEEN]), int(state[N_UNSEEN]))
+        return specials[: state[N_SPECIALS]]
+
+    def _count(self, specials: Ints, first_frame: int, interfaces: list[Interface]) -> Ints:
+        """Count and name packets that nobody can follow; returns the others."""
+        status = specials[:, SPECIAL_STATUS]
+        lost = specials[status > layers.AGGREGATE][:, : SPECIAL_DETAIL + 1]
+        if len(lost):
+            of_link = lost[:, SPECIAL_STATUS] == layers.UNKNOWN_LINK
+            lost[:, SPECIAL_INTERFACE:] *= of_link[:, None]  # matters only there
+            kinds, first, counts = np.unique(lost[:, SPECIAL_STATUS:], axis=0, return_index=True, return_counts=True)
+            for (kind, interface, detail), at, count in zip(
+                kinds.tolist(), first.tolist(), counts.tolist(), strict=True
+            ):
+                if kind == layers.UNKNOWN_LINK:
+                    name = link_type(interfaces[interface].linktype).name
+                    name += f" (DLT {detail - 1})" if detail else ""
+                    layer, text = "link", f"link type {name} is not known to this reader: packets not looked into"
+                else:
+                    layer, text = _ODDITIES[kind]
+                self._odd(layer, text, first_frame + int(lost[at, SPECIAL_PACKET]), count)
+        return specials[status <= layers.AGGREGATE]
 
     def _keep(self, data: memoryview, rows: Ints, times: Ints, first_frame: int) -> None:
         if not len(rows):
             return
+        cut = np.flatnonzero(rows[:, ROW_KIND] == demux.STUN_CUT)
+        if len(cut):
+            self._odd("transport", HEADER_CUT, first_frame + int(rows[cut[0], ROW_PACKET]), len(cut))
         starts, stops = rows[:, ROW_START].tolist(), rows[:, ROW_STOP].tolist()
         self._payload.extend(data[start:stop].tobytes() for start, stop in zip(starts, stops, strict=True))
         sizes = rows[:, ROW_STOP] - rows[:, ROW_START]
@@ -377,51 +443,72 @@ class Scanner:
         self._frames.append(first_frame + rows[:, ROW_PACKET])
         self._times.append(times[rows[:, ROW_PACKET]])
 
-    def _look_into(
-        self,
-        data: memoryview,
-        special: list[int],
-        frame: int,
-        time_ns: int,
-        interfaces: list[Interface],
-        interface: int,
-    ) -> None:
-        """What the kernel leaves to Python: fragments, ICMP errors, and naming what could not be followed."""
+    def _look_into(self, data: memoryview, special: list[int], frame: int, time_ns: int) -> None:
+        """What the kernel leaves to Python: fragments, ICMP errors, several packets in one 802.11 frame."""
         status, at, stop = special[SPECIAL_STATUS], special[SPECIAL_AT], special[SPECIAL_STOP]
+        length, direction = special[SPECIAL_LENGTH], special[SPECIAL_DIRECTION]
         if status == layers.FRAGMENT:
-            whole = self._reassembler.add(data[at:stop], frame, time_ns)
-            if whole is not None:
-                self._scan_one(whole)
+            self._take(self._reassembler.add(data[at:stop], length, frame, time_ns, direction))
         elif status == layers.ICMP_ERROR:
             self._note_icmp(data[at:stop], special, frame, time_ns)
-        elif status == layers.UNKNOWN_LINK:
-            name = link_type(interfaces[interface].linktype).name
-            self._odd("link", f"link type {name} is not known to this reader: packets not looked into", frame)
         else:
-            self._odd(*_ODDITIES[status], frame)
+            self._open_aggregate(data[at:stop], length, frame, time_ns, direction)
 
-    def _odd(self, layer: str, text: str, frame: int) -> None:
-        _, count, first = self._oddities.get(text, (layer, 0, frame))
-        self._oddities[text] = (layer, count + 1, min(first, frame))
+    def _odd(self, layer: str, text: str, frame: int, count: int = 1) -> None:
+        _, before, first = self._oddities.get(text, (layer, 0, frame))
+        self._oddities[text] = (layer, before + count, min(first, frame))
 
-    def _scan_one(self, whole: Reassembled) -> None:
-        """A packet put together from fragments takes the same road, under the frame that completed it."""
+    def _take(self, ended: list[Reassembled]) -> None:
+        """Packets put together from fragments take the same road as others."""
+        for one in ended:
+            if one.ending in _ENDINGS:
+                self._odd("network", _ENDINGS[one.ending], one.frame)
+            if one.packet:
+                data = memoryview(one.packet)
+                self._waiting.append(_Packet(data, one.wire_length, RAW, one.frame, one.time_ns, one.direction))
+
+    def _open_aggregate(self, data: memoryview, length: int, frame: int, time_ns: int, direction: int) -> None:
+        """The subframes of an A-MSDU (IEEE 802.11 section 9.3.2.2): addresses, length, LLC; padded to four bytes."""
+        at = 0
+        while at + 14 <= len(data):
+            size = int.from_bytes(data[at + 12 : at + 14])
+            if not size:
+                return
+            inside = data[at + 14 : at + 14 + size]
+            self._waiting.append(_Packet(inside, min(size, length - at - 14), LLC, frame, time_ns, direction))
+            at = (at + 14 + size + 3) & ~3
+        if length > len(data) and at + 14 <= length:
+            self._odd(*_ODDITIES[layers.CUT], frame)
+
+    def _scan_waiting(self) -> None:
+        """Scan packets that came out of others, and what comes out of these in turn; a loop, for they may nest."""
         one = np.ones(1, np.int64)
-        columns = (
-            0 * one,
-            len(whole.packet) * one,
-            whole.wire_length * one,
-            whole.time_ns * one,
-            np.zeros(1, np.int32),
-            np.zeros(1, np.int8),
-        )
-        raw = [Interface(linktype=101)]
-        self._scan(memoryview(whole.packet), columns, np.array([RAW]), whole.frame, False, raw)
+        while self._waiting:
+            packet = self._waiting.popleft()
+            columns = (
+                0 * one,
+                len(packet.data) * one,
+                packet.wire_length * one,
+                packet.time_ns * one,
+                np.zeros(1, np.int32),
+                np.full(1, packet.direction, np.int8),
+            )
+            specials = self._scan(packet.data, columns, packet.layer * one, packet.frame, False)
+            for special in self._count(specials, packet.frame, []).tolist():
+                self._look_into(packet.data, special, packet.frame, packet.time_ns)
 
     def _note_icmp(self, quote: memoryview, special: list[int], frame: int, time_ns: int) -> None:
         f = [0] * layers.ALL_FIELDS
         # A quote is nearly always shorter than what it quotes.
-        if layers.dissect(quote, 0, len(quote), len(quote) + 0x10000, RAW, f) != layers.DATAGRAM:
+        beyond = len(quote) + 0x10000
+        status = layers.dissect(quote, 0, len(quote), beyond, RAW, f)
+        if status == layers.FRAGMENT:
+            fragment = split_fragment(quote[f[layers.IP_AT] : f[layers.STOP]], 0)
+            if fragment is not None and fragment.at == 0:
+                quote = memoryview(fragment.header + fragment.payload)
+                status = layers.dissect(quote, 0, len(quote), beyond, RAW, f)
+        ports_only = status == layers.CUT and f[layers.DETAIL] == layers.TCP
+        if status != layers.DATAGRAM and not ports_only:
             self._odd("network", "ICMP error whose quote is too short or carries no UDP or TCP", frame)
             return
         detail = special[SPECIAL_DETAIL]
@@ -429,8 +516,8 @@ class Scanner:
             IcmpError(
                 frame=frame,
                 time_ns=time_ns,
-                version=4 if f[2] == 0xFFFF and not f[0] and not f[1] else 6,
-                type=detail >> 8,
+                version=6 if detail >> 16 == layers.ICMPV6 else 4,
+                type=detail >> 8 & 0xFF,
                 code=detail & 0xFF,
                 sender=tuple(special[SPECIAL_SRC : SPECIAL_SRC + 4]),
                 quoted=(*f[:8], f[layers.SPORT] << 16 | f[layers.DPORT], f[layers.PROTO]),
@@ -440,14 +527,15 @@ class Scanner:
 
     def finish(self) -> Datagrams:
         """Everything that was kept, in order of frames."""
-        for unfinished in self._reassembler.finish():
-            self._odd("network", "IP fragments of a packet are missing", unfinished.frame)
-            self._scan_one(unfinished)
+        while unfinished := self._reassembler.finish():  # what comes out may hold fragments itself
+            self._take(unfinished)
+            self._scan_waiting()
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, ROW), np.int64)
         frames = np.concatenate(self._frames) if self._frames else np.zeros(0, np.int64)
         times = np.concatenate(self._times) if self._times else np.zeros(0, np.int64)
         order = np.argsort(frames, kind="stable")
         rows, frames, times = rows[order], frames[order], times[order]
+        not_ip = {int(k): int(self._not_ip[k]) for k in np.flatnonzero(self._not_ip)}
         return Datagrams(
             frame=frames,
             time_ns=times,
@@ -468,6 +556,7 @@ class Scanner:
             first_time=self._first_time,
             last_time=self._last_time,
             oddities=self._oddities,
-            ethertypes={int(k): int(self._ethertypes[k]) for k in np.flatnonzero(self._ethertypes)},
+            ethertypes={k: n for k, n in not_ip.items() if k < 0x10000},
             protocols={int(k): int(self._protocols[k]) for k in np.flatnonzero(self._protocols)},
+            not_ip={f"{layers.NOT_IP_NAMES[k >> 16]} {k & 0xFFFF:#06x}": n for k, n in not_ip.items() if k >> 16},
         )
