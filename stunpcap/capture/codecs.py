@@ -104,9 +104,7 @@ class ZstdDecoder:
     """
 
     def __init__(self) -> None:
-        import zstandard
-
-        self._frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+        self._frame: Any = None
         self._held = bytearray()
         self._stage = self._magic
         self._skip = 0
@@ -145,6 +143,9 @@ class ZstdDecoder:
                 self.eof = not self._skip
                 self.needs_input = True
                 return b""
+            import zstandard
+
+            self._frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
             self._checksum = bool(self._held[at + 4] & 4)
             self._stage = self._block
         elif stage == self._block:
@@ -153,7 +154,8 @@ class ZstdDecoder:
                 self.eof = not self._checksum
         else:
             self.eof = True
-        return self._frame.decompress(bytes(self._held[at : at + size]))
+        result: bytes = self._frame.decompress(bytes(self._held[at : at + size]))
+        return result
 
     def _magic(self, at: int) -> int:
         """Bytes of the frame header at `at`, 0 if not known yet."""
