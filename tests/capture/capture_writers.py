@@ -1,9 +1,15 @@
 """Captures written with nothing but `struct`, so that tests do not depend on the reader to make its input."""
 
+import bz2
+import gzip
 import io
+import lzma
 import struct
 from pathlib import Path
 from typing import NamedTuple
+
+import lz4.frame
+import zstandard
 
 from stunpcap.capture import Capture, open_capture
 
@@ -119,3 +125,11 @@ PCAPNG = (
     + old_packet(b"\5" * 4, ticks=1_700_000_002_000_000_000, e=">")
 )
 SMALL = {"pcap": PCAP, "pcapng": PCAPNG}
+
+COMPRESS = {
+    "gzip": gzip.compress,
+    "zstd": zstandard.ZstdCompressor(write_checksum=True).compress,
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+    "lz4": lz4.frame.compress,
+}

@@ -3,10 +3,9 @@
 import io
 
 import pytest
-from capture_writers import PCAP, PCAPNG, REAL, SMALL, enhanced, everything, interface, load, record, section
+from capture_writers import COMPRESS, PCAP, PCAPNG, REAL, SMALL, enhanced, everything, interface, load, record, section
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_source import COMPRESS
 
 from stunpcap.capture import open_capture
 from stunpcap.errors import CaptureError

@@ -1,9 +1,7 @@
 """Where bytes come from: compressions, pipes, streams, and what goes wrong with them."""
 
-import bz2
 import gzip
 import io
-import lzma
 import os
 import subprocess
 import sys
@@ -11,22 +9,26 @@ import threading
 import tracemalloc
 import zlib
 
-import lz4.frame
 import numpy as np
 import pytest
 import zstandard
-from capture_writers import PCAP, SMALL, enhanced, everything, interface, load, pcap_header, problems, record, section
+from capture_writers import (
+    COMPRESS,
+    PCAP,
+    SMALL,
+    enhanced,
+    everything,
+    interface,
+    load,
+    pcap_header,
+    problems,
+    record,
+    section,
+)
 
 from stunpcap.capture import open_capture
 from stunpcap.errors import CaptureError, UsageError
 
-COMPRESS = {
-    "gzip": gzip.compress,
-    "zstd": zstandard.ZstdCompressor(write_checksum=True).compress,
-    "xz": lzma.compress,
-    "bzip2": bz2.compress,
-    "lz4": lz4.frame.compress,
-}
 MEDIUM = pcap_header() + b"".join(record(os.urandom(n % 1400)) for n in range(1500))
 
 
