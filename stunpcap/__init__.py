@@ -1,3 +1,40 @@
-"""Which ICE candidate pairs failed, in which direction, and why: from a packet capture."""
+"""Which ICE candidate pairs failed, in which direction, and why: from a packet capture.
+
+    import stunpcap
+    trace = stunpcap.read("answerer.pcapng")
+    trace.pairs
+
+Importing this package is light; NumPy and pandas are imported by what needs them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stunpcap.errors import CaptureError, DecodeError, StunpcapError, UsageError
+    from stunpcap.trace import Trace, read
 
 __version__ = "0.1.0"
+__all__ = ["CaptureError", "DecodeError", "StunpcapError", "Trace", "UsageError", "__version__", "read"]
+
+_HOME = {
+    "Trace": "stunpcap.trace",
+    "read": "stunpcap.trace",
+    "CaptureError": "stunpcap.errors",
+    "DecodeError": "stunpcap.errors",
+    "StunpcapError": "stunpcap.errors",
+    "UsageError": "stunpcap.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        import importlib
+
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'stunpcap' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,168 @@
+"""From captures to the tables of a trace: the one place where the floors are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from stunpcap.ice.authenticity import verify
+from stunpcap.ice.candidates import build_candidates, build_mappings
+from stunpcap.ice.outcome import build_sessions
+from stunpcap.ice.pairs import build_pairs
+from stunpcap.ice.place import Place, find_place
+from stunpcap.ice.sessions import find_sessions
+from stunpcap.ice.transactions import correlate, mark_duplicates
+from stunpcap.schema import FRAMES, LAYER
+from stunpcap.stun.defects import SENTENCES
+from stunpcap.table import MISSING, Pools, Table
+from stunpcap.vantage import Vantage
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Every table of a trace."""
+
+    messages: Table
+    transactions: Table
+    sessions: Table
+    pairs: Table
+    candidates: Table
+    flows: Table
+    mappings: Table
+    vantages: Table
+    defects: Table
+
+    def of_session(self, number: int) -> Tables:
+        """The same with the rows of one session only; captures and their defects stay."""
+        pairs = self.pairs.take(self.pairs["session_id"] == number)
+        own = {
+            name: getattr(self, name).take(getattr(self, name)["session_id"] == number)
+            for name in ("messages", "transactions", "sessions", "candidates", "mappings")
+        }
+        wanted = {(a, b) for a, b in zip(pairs["src"].tolist(), pairs["dst"].tolist(), strict=True)}
+        ends = zip(self.flows["src"].tolist(), self.flows["dst"].tolist(), strict=True)
+        used = np.array([(a, b) in wanted or (b, a) in wanted for a, b in ends], np.bool_)
+        return Tables(**own, pairs=pairs, flows=self.flows.take(used), vantages=self.vantages, defects=self.defects)
+
+
+assert [field.name for field in fields(Tables)] == list(FRAMES)
+
+
+def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, str]) -> Tables:
+    """Correlate what the captures hold."""
+    messages = _join("messages", [vantage.messages for vantage in vantages], pools)
+    extra = {
+        name: np.concatenate([vantage.extra[name] for vantage in vantages]) for name in ("ip_id", "transmit_counter")
+    }
+    flows = _join("flows", [vantage.flows for vantage in vantages], pools)
+    numbers = [pools.texts.number(vantage.name) for vantage in vantages]
+    places = {number: find_place(vantage, pools) for number, vantage in zip(numbers, vantages, strict=True)}
+    ends = {number: vantage.last_time for number, vantage in zip(numbers, vantages, strict=True)}
+
+    mark_duplicates(messages, extra["ip_id"])
+    correlated = correlate(list(vantages), messages, extra["transmit_counter"], pools)
+    agents = find_sessions(correlated, messages, pools)
+    directed = build_pairs(correlated, agents, places, ends, pools)
+    candidates = build_candidates(correlated, agents, directed, messages, places, pools)
+    sessions = build_sessions(correlated, agents, directed, list(vantages), pools)
+    mappings = build_mappings(correlated, agents, pools)
+
+    session_of = np.where(agents.of_transaction >= 0, agents.of_transaction + 1, MISSING)
+    correlated.table["session_id"] = session_of
+    of_message = correlated.of_message
+    messages["session_id"] = np.where(of_message >= 0, session_of[of_message] if len(session_of) else MISSING, MISSING)
+    if passwords:
+        verify(messages, correlated, _reader(vantages), passwords)
+    return Tables(
+        messages=messages,
+        transactions=correlated.table,
+        sessions=sessions,
+        pairs=directed.table,
+        candidates=candidates,
+        flows=flows,
+        mappings=mappings,
+        vantages=_vantages(vantages, messages, places, numbers, pools),
+        defects=_defects(vantages, pools),
+    )
+
+
+def _join(name: str, tables: list[Table], pools: Pools) -> Table:
+    """One table below the other."""
+    columns = {column.name: np.concatenate([table[column.name] for table in tables]) for column in FRAMES[name]}
+    return Table(name, sum(map(len, tables)), pools, columns)
+
+
+def _reader(vantages: Sequence[Vantage]) -> Any:
+    """A function that gives the bytes of the message in a row of the joined table."""
+    starts = np.cumsum([0] + [len(vantage.messages) for vantage in vantages])
+
+    def bytes_of(row: int) -> bytes:
+        which = int(np.searchsorted(starts, row, side="right")) - 1
+        vantage = vantages[which]
+        offset, size = vantage.offsets[row - starts[which]].tolist()
+        return vantage.payload[offset : offset + size]
+
+    return bytes_of
+
+
+def _vantages(
+    vantages: Sequence[Vantage], messages: Table, places: dict[int, Place], numbers: list[int], pools: Pools
+) -> Table:
+    found = [places[number] for number in numbers]
+    at = [", ".join(sorted(pools.endpoints.address(number) for number in place.local)) for place in found]
+    return Table(
+        "vantages",
+        len(vantages),
+        pools,
+        {
+            "vantage": np.array(numbers),
+            "path": pools.texts.numbers(vantage.path for vantage in vantages),
+            "format": pools.texts.numbers(vantage.format for vantage in vantages),
+            "packets": np.array([vantage.packets for vantage in vantages]),
+            "bytes": np.array([vantage.captured_bytes for vantage in vantages]),
+            "first_time": np.array([vantage.first_time for vantage in vantages]),
+            "last_time": np.array([vantage.last_time for vantage in vantages]),
+            "stun_messages": np.array([len(vantage.messages) for vantage in vantages]),
+            "link_types": pools.texts.numbers(", ".join(vantage.link_types) for vantage in vantages),
+            "place": np.array([place.place for place in found]),
+            "at": pools.texts.numbers(at),
+            "confidence": np.array([place.confidence for place in found]),
+            "evidence": pools.texts.numbers(place.evidence for place in found),
+        },
+    )
+
+
+def _defects(vantages: Sequence[Vantage], pools: Pools) -> Table:
+    """What was wrong with the files, with packets, and with messages: one row a kind and capture."""
+    rows: list[tuple[str, str, int, int, int, str]] = []
+    for vantage in vantages:
+        rows += [
+            (vantage.name, "file", frame if frame else MISSING, offset, 0, words)
+            for offset, frame, words in vantage.file_defects
+        ]
+        rows += [
+            (vantage.name, layer, first, MISSING, count, words)
+            for words, (layer, count, first) in sorted(vantage.oddities.items(), key=lambda item: item[1][2])
+        ]
+        flags = vantage.extra["flags"]
+        for defect, sentence in SENTENCES.items():
+            hit = np.flatnonzero(flags & int(defect))
+            if len(hit):
+                first = int(vantage.messages["frame"][hit[0]])
+                rows.append((vantage.name, "stun", first, MISSING, len(hit), sentence))
+    return Table(
+        "defects",
+        len(rows),
+        pools,
+        {
+            "vantage": pools.texts.numbers(row[0] for row in rows),
+            "layer": np.array([LAYER.index(row[1]) for row in rows], np.int8),
+            "frame": np.array([row[2] for row in rows], np.int64),
+            "offset": np.array([row[3] for row in rows], np.int64),
+            "packets": np.array([row[4] for row in rows], np.int64),
+            "defect": pools.texts.numbers(row[5] for row in rows),
+        },
+    )

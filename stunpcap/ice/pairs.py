@@ -1,0 +1,251 @@
+"""Directed candidate pairs: what the checks from one address to another came to.
+
+A row a vantage, pair and direction.  `state` is about the checks, `path` about packets.  An answer proves that a check
+arrived; that the answer arrived in turn is another matter, and where checks in that direction die, it did not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, maximum_in, minimum_in
+from stunpcap.ice.place import Place
+from stunpcap.ice.sessions import Agents
+from stunpcap.ice.transactions import KIND, OUT, SECOND, Correlated
+from stunpcap.schema import CANDIDATE_TYPE, PAIR_STATE, PATH
+from stunpcap.table import MISSING, NAT, Pools, Table
+
+GAVE_UP = 15 * SECOND
+"""How long the most patient agent of those that never stop (libwebrtc) takes a silent pair for usable."""
+NEVER = int(np.iinfo(np.int64).max)
+
+STATE = {name: code for code, name in enumerate(PAIR_STATE)}
+WAY = {name: code for code, name in enumerate(PATH)}
+
+
+@dataclass(slots=True)
+class Directed:
+    """The pairs, and what else is known of each row."""
+
+    table: Table
+    of_transaction: Ints
+    """Row of each transaction that is a check; -1 for others."""
+    reverse: Ints
+    """Row of the other direction at the same vantage; -1 if no check went there."""
+    side: Any
+    """Which agent sent: 0 for A, 1 for B."""
+    nominated_time: Ints
+    """Answer to the pair's first nomination that counted; NEVER if there was none."""
+
+
+def build_pairs(
+    correlated: Correlated, agents: Agents, places: dict[int, Place], ends: dict[int, int], pools: Pools
+) -> Directed:
+    """Group the checks of sessions by direction, and judge each direction.
+
+    Marks those checks as consent that went over a pair after it had been nominated.
+    """
+    table = correlated.table
+    rows = np.flatnonzero(agents.of_transaction >= 0)
+    session = agents.of_transaction[rows]
+    src, dst, vantage = table["src"][rows], table["dst"][rows], table["vantage"][rows]
+    by_time = np.argsort(table["first_time"][rows], kind="stable")
+
+    pair, n_pairs = group(session, np.minimum(src, dst), np.maximum(src, dst), table["transport"][rows])
+    pair = _in_order_of_time(pair, n_pairs, by_time)
+    row_of, count = group(pair, vantage, src)
+    first = rows[first_of(row_of, count, by_time)]
+
+    outcome = table["outcome"][rows]
+    orphan = outcome == OUT["orphan"]
+    failed_orphan = orphan & (table["error_code"][rows] >= 0)
+    answered = (outcome == OUT["success"]) | (orphan & ~failed_orphan)
+    nominating = table["nominating"][rows] & (outcome == OUT["success"])
+    answer_time = table["response_time"][rows]
+
+    row_session, row_pair = agents.of_transaction[first], pair[first_of(row_of, count)]
+    row_vantage = table["vantage"][first]
+    side = agents.sender[first]
+    reverse = _reverse(row_pair, row_vantage, table["src"][first], table["dst"][first])
+
+    counts = {
+        "requests_sent": count_in(row_of, count, ~orphan),
+        "transmissions": np.bincount(row_of, table["transmissions"][rows], count).astype(np.int64),
+        "responses_received": count_in(row_of, count, answered),
+        "errors_received": count_in(row_of, count, (outcome == OUT["error"]) | failed_orphan),
+        "icmp_received": count_in(row_of, count, table["icmp"][rows] >= 0),
+        "unanswered": count_in(row_of, count, outcome == OUT["unanswered"]),
+        "other_address": count_in(row_of, count, outcome == OUT["other-address"]),
+        "unfinished": count_in(row_of, count, outcome == OUT["unfinished"]),
+    }
+    first_time = minimum_in(row_of, count, table["first_time"][rows], NEVER)
+    last_time = maximum_in(row_of, count, table["last_time"][rows], NAT)
+    waited_until = maximum_in(
+        row_of[outcome == OUT["unanswered"]], count, table["last_time"][rows][outcome == OUT["unanswered"]], NAT
+    )
+    first_answer = minimum_in(row_of[answered], count, answer_time[answered], NEVER)
+    mapped_rows = np.flatnonzero(answered & (table["mapped"][rows] >= 0))
+    last_mapped = last_of(row_of[mapped_rows], count)
+    mapped = np.where(last_mapped >= 0, _pick(table["mapped"][rows[mapped_rows]], last_mapped), MISSING)
+
+    path = _paths(
+        counts,
+        waited_until,
+        first_answer,
+        reverse,
+        mapped,
+        table["src"][first],
+        table["dst"][first],
+        row_vantage,
+        places,
+        pools,
+    )
+    state = _states(counts, path, reverse, first_time, last_time, row_vantage, ends)
+
+    counted = nominating & (state[row_of] == STATE["succeeded"])
+    nominated_time = minimum_in(pair[counted], n_pairs, answer_time[counted], NEVER)
+    is_consent = (table["kind"][rows] == KIND["check"]) & (table["first_time"][rows] > nominated_time[pair])
+    table["kind"][rows[is_consent]] = KIND["consent"]
+
+    last_role = last_of(row_of[by_time][table["role"][rows[by_time]] >= 0], count)
+    roles = table["role"][rows[by_time]][table["role"][rows[by_time]] >= 0]
+    rtt_min, rtt_median = _round_trips(row_of, count, table["rtt_s"][rows])
+    ufrags = np.where(side == 0, agents.ufrag_a[row_session], agents.ufrag_b[row_session])
+    frame_table = Table(
+        "pairs",
+        count,
+        pools,
+        {
+            "session_id": row_session + 1,
+            "pair_id": row_pair + 1,
+            "vantage": row_vantage,
+            "src": table["src"][first],
+            "dst": table["dst"][first],
+            "src_type": np.full(count, CANDIDATE_TYPE.index("unknown")),
+            "dst_type": np.full(count, CANDIDATE_TYPE.index("unknown")),
+            "transport": table["transport"][first],
+            "carrier": table["carrier"][first],
+            **counts,
+            "rtt_min_s": rtt_min,
+            "rtt_median_s": rtt_median,
+            "state": state,
+            "nominated": nominated_time[row_pair] < NEVER,
+            "path": path,
+            "first_time": first_time,
+            "last_time": last_time,
+            "first_frame": np.where(
+                table["request_frame"][first] >= 0, table["request_frame"][first], table["response_frame"][first]
+            ),
+            "consent_requests_sent": count_in(row_of, count, is_consent & ~orphan),
+            "mapped": mapped,
+            "ufrag": np.where(side >= 0, ufrags, MISSING),
+            "role": np.where(last_role >= 0, _pick(roles, last_role), MISSING),
+            "last_answer_time": maximum_in(row_of[answered], count, answer_time[answered], NAT),
+        },
+    )
+    of_transaction = np.full(len(table), -1, np.int64)
+    of_transaction[rows] = row_of
+    return Directed(frame_table, of_transaction, reverse, side, nominated_time[row_pair])
+
+
+def _pick(values: Any, index: Ints) -> Any:
+    """Values at an index, of which those that are -1 are not used; empty values give -1."""
+    return values[index] if len(values) else np.full(len(index), MISSING)
+
+
+def _in_order_of_time(groups: Ints, count: int, by_time: Ints) -> Ints:
+    """Number groups anew, in order of their first row by time."""
+    position = np.empty(count, np.int64)
+    seen = groups[by_time]
+    firsts = np.unique(seen, return_index=True)[1]
+    position[seen[np.sort(firsts)]] = np.arange(count)
+    return position[groups]
+
+
+def _reverse(pair: Ints, vantage: Ints, src: Ints, dst: Ints) -> Ints:
+    """For each directed row that of the other direction."""
+    rows = {key: row for row, key in enumerate(zip(pair.tolist(), vantage.tolist(), src.tolist(), strict=True))}
+    keys = zip(pair.tolist(), vantage.tolist(), dst.tolist(), strict=True)
+    return np.array([rows.get(key, -1) for key in keys], np.int64)
+
+
+def _paths(
+    counts: dict[str, Ints],
+    waited_until: Ints,
+    first_answer: Ints,
+    reverse: Ints,
+    mapped: Ints,
+    src: Ints,
+    dst: Ints,
+    vantage: Ints,
+    places: dict[int, Place],
+    pools: Pools,
+) -> Any:
+    """What happened to packets in each direction, as far as this capture can know.
+
+    - An answer proves arrival, wherever it came from; a mapped address other than the source proves rewriting.
+    - An ICMP error and no answer: rejected.
+    - Silence, at the receiver's own capture: the packets arrived all the same.
+    - Silence, while the other side's checks on the same pair arrive and are answered, and our checks went on after
+      that: the other side has all it needs to answer, so what goes this way is lost.
+    """
+    path = np.full(len(src), WAY["unknown"], np.int8)
+    address_of = pools.endpoints.addresses
+    at_receiver = np.zeros(len(src), np.bool_)
+    for number, place in places.items():
+        local = list(place.local)
+        at_receiver |= (vantage == number) & np.isin(address_of[dst], local) & ~np.isin(address_of[src], local)
+    arrived = counts["responses_received"] + counts["errors_received"] + counts["other_address"] > 0
+    silent = ~arrived & (counts["unanswered"] > 0)
+    other_answered = np.where(reverse >= 0, first_answer[reverse], NEVER)
+    path[silent & at_receiver] = WAY["delivered"]
+    path[silent & ~at_receiver & (waited_until >= other_answered)] = WAY["lost"]
+    path[~arrived & (counts["icmp_received"] > 0)] = WAY["rejected"]
+    path[arrived] = WAY["delivered"]
+    path[arrived & (mapped >= 0) & (mapped != src)] = WAY["rewritten"]
+    return path
+
+
+def _states(
+    counts: dict[str, Ints],
+    path: Any,
+    reverse: Ints,
+    first_time: Ints,
+    last_time: Ints,
+    vantage: Ints,
+    ends: dict[int, int],
+) -> Any:
+    """succeeded, failed or in-progress.
+
+    A direction has failed once its agent stopped without success, or has gone on in vain for `GAVE_UP`.  An answer that
+    had to go where packets are lost is none.
+    """
+    end = np.array([ends[int(number)] for number in vantage], np.int64)
+    in_vain = (reverse >= 0) & (path[reverse] == WAY["lost"])
+    succeeded = (counts["responses_received"] > 0) & ~in_vain
+    concluded = sum(counts[name] for name in ("unanswered", "errors_received", "icmp_received", "other_address"))
+    concluded = concluded + np.where(in_vain, counts["responses_received"], 0)
+    gap = (last_time - first_time) // np.maximum(counts["transmissions"] - 1, 1)
+    stopped = end > last_time + np.maximum(2 * gap, SECOND)
+    state = np.full(len(path), STATE["in-progress"], np.int8)
+    state[(concluded > 0) & (stopped | (end - first_time >= GAVE_UP))] = STATE["failed"]
+    state[succeeded] = STATE["succeeded"]
+    return state
+
+
+def _round_trips(row_of: Ints, count: int, rtt: Any) -> tuple[Any, Any]:
+    """Shortest and median round trip of each row, in seconds."""
+    known = ~np.isnan(rtt)
+    groups, values = row_of[known], rtt[known]
+    order = np.lexsort((values, groups))
+    groups, values = groups[order], values[order]
+    size = count_in(groups, count)
+    start = np.cumsum(size) - size
+    shortest, median = np.full(count, np.nan), np.full(count, np.nan)
+    has = size > 0
+    shortest[has] = values[start[has]]
+    median[has] = (values[start[has] + (size[has] - 1) // 2] + values[start[has] + size[has] // 2]) / 2
+    return shortest, median

@@ -1,0 +1,102 @@
+"""Where a capture was taken: at which end of the calls, or between them.
+
+Two things tell.  Packets marked as sent by the capturing host (Linux cooked headers, pcapng packet flags) are certain.
+A time to live of 64, 128 or 255, which hosts begin with, means that no router was passed yet: the sender is this host,
+or on its own link.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stunpcap.schema import CONFIDENCE, PLACE
+from stunpcap.table import Pools
+from stunpcap.vantage import Vantage
+from stunpcap.wire import scan
+
+INITIAL_TTLS = (64, 128, 255)
+"""What operating systems start with: Linux and macOS, Windows, some network gear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one capture was taken, and how that is known."""
+
+    place: int
+    confidence: int
+    evidence: str
+    local: frozenset[int]
+    """Endpoint numbers (see `Endpoints.addresses`) of addresses that are at the capture, or on its own link."""
+    certain: bool
+    """The local addresses are those of the capturing host itself."""
+
+
+def find_place(vantage: Vantage, pools: Pools) -> Place:
+    """Work out where a capture was taken from the flows that carry STUN."""
+    flows, counters = vantage.flows, vantage.flow_counters
+    stun = np.flatnonzero(flows["stun"] > 0)
+    if not len(stun):
+        return Place(PLACE.index("unknown"), CONFIDENCE.index("low"), "no STUN", frozenset(), False)
+    address_of = pools.endpoints.addresses
+    source, target = address_of[flows["src"][stun]], address_of[flows["dst"][stun]]
+    parties = set(source.tolist()) | set(target.tolist())
+
+    outbound, inbound = counters[stun, scan.OUTBOUND] > 0, counters[stun, scan.INBOUND] > 0
+    if outbound.any() or inbound.any():
+        local = set(source[outbound & ~inbound].tolist()) | set(target[inbound & ~outbound].tolist())
+        remote = set(source[inbound & ~outbound].tolist()) | set(target[outbound & ~inbound].tolist())
+        forwarded = local & remote
+        if local - forwarded:
+            return Place(
+                PLACE.index("endpoint"),
+                CONFIDENCE.index("high"),
+                "packets are marked as sent or received by this host",
+                frozenset(local - forwarded),
+                True,
+            )
+        return Place(
+            PLACE.index("between"),
+            CONFIDENCE.index("high"),
+            "the same addresses are marked as received and as sent on: this host forwards",
+            frozenset(),
+            False,
+        )
+
+    low, high = flows["ttl_min"][stun], flows["ttl_max"][stun]
+    fresh = np.isin(low, INITIAL_TTLS) & (low == high)
+    near = set(source[fresh].tolist()) - set(source[~fresh].tolist())
+    far = set(source[~fresh].tolist())
+    if near and far:
+        which = _ttl_words(low, high, source, near)
+        return Place(PLACE.index("endpoint"), CONFIDENCE.index("medium"), which, frozenset(near), False)
+    if near and near == parties:
+        return Place(
+            PLACE.index("unknown"),
+            CONFIDENCE.index("low"),
+            "no packet has passed a router: all parties are on one link",
+            frozenset(near),
+            False,
+        )
+    if near:
+        return Place(
+            PLACE.index("endpoint"),
+            CONFIDENCE.index("low"),
+            _ttl_words(low, high, source, near) + "; nothing came from the other side",
+            frozenset(near),
+            False,
+        )
+    return Place(
+        PLACE.index("between"),
+        CONFIDENCE.index("medium"),
+        "every packet has passed a router already (time to live)",
+        frozenset(),
+        False,
+    )
+
+
+def _ttl_words(low: Any, high: Any, source: Any, near: set[int]) -> str:
+    mine = np.isin(source, list(near))
+    return f"packets from here have a fresh time to live ({int(low[mine].max())}), the others passed routers"

@@ -1,0 +1,238 @@
+"""A trace: one or several captures, and the frames that tell what happened in them.
+
+Reading is done when a `Trace` exists; correlation runs when its result is first asked for, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+
+from stunpcap.analysis import Tables, analyse
+from stunpcap.errors import UsageError
+from stunpcap.schema import FRAMES
+from stunpcap.stun.message import Message
+from stunpcap.table import Pools, Table
+from stunpcap.vantage import Progress, Vantage, default_name, read_vantage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source = str | os.PathLike[str] | IO[bytes]
+
+
+class Trace:
+    """What one or several captures hold; made by `stunpcap.read`.
+
+    Attributes
+    ----------
+    messages, transactions, sessions, pairs, candidates, flows, mappings, vantages, defects : pandas.DataFrame
+        The frames; docs/frames.md says what is in them.
+    """
+
+    def __init__(self, vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, str] | None = None) -> None:
+        self._vantages = tuple(vantages)
+        self._pools = pools
+        self._passwords = dict(passwords or {})
+        self._frames: dict[str, pd.DataFrame] = {}
+
+    @functools.cached_property
+    def tables(self) -> Tables:
+        """The frames as NumPy tables: what summaries, plots and reports work from."""
+        return analyse(self._vantages, self._pools, self._passwords)
+
+    def table(self, name: str) -> Table:
+        """One frame as a NumPy table.
+
+        Raises
+        ------
+        UsageError
+            There is no frame of that name.
+        """
+        if name not in FRAMES:
+            raise UsageError(f"there is no frame {name!r}; the frames are {', '.join(FRAMES)}")
+        table: Table = getattr(self.tables, name)
+        return table
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        if name not in self._frames:
+            self._frames[name] = self.table(name).to_frame()
+        return self._frames[name]
+
+    @property
+    def messages(self) -> pd.DataFrame:
+        """A row for each STUN message."""
+        return self._frame("messages")
+
+    @property
+    def transactions(self) -> pd.DataFrame:
+        """A row for each request with what became of it."""
+        return self._frame("transactions")
+
+    @property
+    def sessions(self) -> pd.DataFrame:
+        """A row for each pair of agents and ICE generation."""
+        return self._frame("sessions")
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """A row for each candidate pair, direction and vantage."""
+        return self._frame("pairs")
+
+    @property
+    def candidates(self) -> pd.DataFrame:
+        """A row for each candidate of each session."""
+        return self._frame("candidates")
+
+    @property
+    def flows(self) -> pd.DataFrame:
+        """A row for each direction of each 5-tuple."""
+        return self._frame("flows")
+
+    @property
+    def mappings(self) -> pd.DataFrame:
+        """A row for each way that somebody saw a local address."""
+        return self._frame("mappings")
+
+    @property
+    def vantages(self) -> pd.DataFrame:
+        """A row for each capture: what it holds and where it was taken."""
+        return self._frame("vantages")
+
+    @property
+    def defects(self) -> pd.DataFrame:
+        """A row for each thing that was wrong or could not be read."""
+        return self._frame("defects")
+
+    @property
+    def comments(self) -> dict[str, dict[int, list[str]]]:
+        """Comments in pcapng captures: vantage -> frame number -> texts (frame 0: of the file itself)."""
+        return {vantage.name: dict(vantage.comments) for vantage in self._vantages}
+
+    def message(self, frame: int, *, vantage: str | None = None, number: int = 0) -> Message:
+        """One message in full, every attribute in order.
+
+        Parameters
+        ----------
+        frame
+            Frame number, as in Wireshark.
+        vantage
+            Which capture; may be left out if only one has STUN in that frame.
+        number
+            Which message of a frame that holds several, from 0.
+
+        Raises
+        ------
+        UsageError
+            There is no such message, or several captures have one.
+        """
+        found = self.messages_in(frame, vantage=vantage)
+        if not 0 <= number < len(found):
+            raise UsageError(f"frame {frame} holds {len(found)} STUN messages: there is no number {number}")
+        return found[number]
+
+    def messages_in(self, frame: int, *, vantage: str | None = None) -> list[Message]:
+        """All messages of one frame, in order; see `message`."""
+        known = [one.name for one in self._vantages]
+        if vantage is not None and vantage not in known:
+            raise UsageError(f"there is no vantage {vantage!r}; there are {', '.join(known)}")
+        found: dict[str, list[Message]] = {}
+        for one in self._vantages:
+            if vantage in (None, one.name):
+                rows = np.flatnonzero(one.messages["frame"] == frame)
+                if len(rows):
+                    found[one.name] = [_message(one, int(row)) for row in rows]
+        if not found:
+            packets = max((one.packets for one in self._vantages if vantage in (None, one.name)), default=0)
+            beyond = f" (the capture has {packets:,} frames)" if frame > packets or frame < 1 else ""
+            raise UsageError(f"there is no STUN message in frame {frame}{beyond}")
+        if len(found) > 1:
+            raise UsageError(f"frame {frame} holds STUN in {' and '.join(found)}: say which vantage you mean")
+        return next(iter(found.values()))
+
+    def select(self, *, session: int) -> Trace:
+        """A trace of one session only; captures and their defects stay.
+
+        Raises
+        ------
+        UsageError
+            There is no such session.
+        """
+        count = len(self.tables.sessions)
+        if session not in self.tables.sessions["session_id"]:
+            raise UsageError(f"there is no session {session}; the trace has {count}")
+        selected = Trace(self._vantages, self._pools, self._passwords)
+        selected.__dict__["tables"] = self.tables.of_session(session)
+        return selected
+
+
+def _message(vantage: Vantage, row: int) -> Message:
+    """Decode the message of a row again, in full."""
+    offset, captured = vantage.offsets[row].tolist()
+    data = vantage.payload[offset : offset + captured]
+    size = int(vantage.messages["size_bytes"][row])
+    return Message.parse(data, wire_length=min(size, int(vantage.extra["room"][row])))
+
+
+def read(
+    *paths: Source,
+    names: Sequence[str] | None = None,
+    passwords: Mapping[str, str] | None = None,
+    engine: str = "native",
+    progress: Progress | None = None,
+) -> Trace:
+    """Read captures.
+
+    Parameters
+    ----------
+    paths
+        One or several pcap or pcapng files, compressed or not; "-" for standard input; open binary streams.  Each is a
+        vantage point of its own.
+    names
+        What to call the vantage points; default: the stems of the files' names.
+    passwords
+        ICE passwords by ufrag, TURN passwords by user name, to check MESSAGE-INTEGRITY with.
+    engine
+        Who dissects; so far "native" only.
+    progress
+        Called while reading with the bytes read of the file at hand and its size (None if unknown).
+
+    Raises
+    ------
+    CaptureError
+        A capture cannot be read at all; what is damaged further in is kept up to the damage and listed in `defects`.
+    UsageError
+        Arguments that make no sense.
+    """
+    if not paths:
+        raise UsageError("read() needs a capture")
+    if engine != "native":
+        raise UsageError(f"there is no engine {engine!r}; there is 'native'")
+    if names is not None and len(names) != len(paths):
+        raise UsageError(f"{len(names)} names for {len(paths)} captures")
+    pools = Pools()
+    called = _distinct(list(names) if names is not None else [default_name(path) for path in paths], paths)
+    return Trace(
+        [read_vantage(path, name, pools, progress) for path, name in zip(paths, called, strict=True)], pools, passwords
+    )
+
+
+def _distinct(names: list[str], paths: Sequence[Source]) -> list[str]:
+    """Vantage names that differ: with the directory's name where stems are the same, then with numbers."""
+    if len(set(names)) < len(names):
+        names = [
+            f"{os.path.basename(os.path.dirname(os.fspath(path)))}/{name}"  # noqa: PTH119, PTH120
+            if isinstance(path, str | os.PathLike) and os.path.dirname(os.fspath(path))  # noqa: PTH120
+            else name
+            for name, path in zip(names, paths, strict=True)
+        ]
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return result

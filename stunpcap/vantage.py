@@ -1,0 +1,229 @@
+"""One capture, read: its messages and flows as tables, its ICMP errors, and what was wrong with it.
+
+This is where bytes end.  Everything below works on the tables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from stunpcap.capture import open_capture
+from stunpcap.capture.reader import Capture
+from stunpcap.schema import TRANSPORT
+from stunpcap.stun.columns import decode_messages, defect_texts
+from stunpcap.stun.recognise import HEADER, recognise
+from stunpcap.table import Pools, Table
+from stunpcap.wire import layers, scan
+from stunpcap.wire.linktypes import link_type
+from stunpcap.wire.scan import Datagrams, IcmpError, Scanner
+
+Progress = Callable[[int, "int | None"], None]
+
+_TRANSPORT_CODES = np.full(256, -1, np.int8)
+_TRANSPORT_CODES[[layers.UDP, layers.TCP, layers.UDPLITE]] = [TRANSPORT.index(t) for t in ("udp", "tcp", "udplite")]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A STUN message quoted by an ICMP error."""
+
+    frame: int
+    time_ns: int
+    version: int
+    type: int
+    code: int
+    sender: int
+    """Endpoint number of who sent the error; its port is 0."""
+    src: int
+    dst: int
+    message_type: int
+    """Message type of the quoted message; -1 if the quote is too short to tell."""
+    id: tuple[int, int, int, int]
+    """The four words of its transaction id; zeros if the quote is too short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """What one capture held."""
+
+    name: str
+    path: str
+    format: str
+    messages: Table
+    offsets: Any
+    """For each message where its bytes begin in `payload`, and how many there are: an (n, 2) array."""
+    extra: dict[str, Any]
+    """Columns that no frame shows: `ip_id`, `direction`, `mapped_plain`, `transmit_counter`, `flags`,
+    and `room`: how many bytes the datagram had from the message's first byte on."""
+    payload: bytes
+    flows: Table
+    flow_counters: Any
+    """The scanner's own counters, a row a flow."""
+    quotes: list[Quote]
+    packets: int
+    captured_bytes: int
+    first_time: int
+    last_time: int
+    link_types: tuple[str, ...]
+    oddities: dict[str, tuple[str, int, int]]
+    file_defects: tuple[tuple[int, int, str], ...]
+    """Damage to the file: offset, frame, words."""
+    comments: dict[int, list[str]]
+    ethertypes: dict[int, int]
+    protocols: dict[int, int]
+
+
+def read_vantage(
+    path: str | os.PathLike[str] | IO[bytes], name: str, pools: Pools, progress: Progress | None = None
+) -> Vantage:
+    """Read one capture to its end.
+
+    Raises
+    ------
+    CaptureError
+        It cannot be opened or is no capture.
+    """
+    scanner = Scanner()
+    with open_capture(path, progress=progress) as capture:
+        size = _size(path)
+        for block in capture.blocks():
+            done = block.position + len(block.data)
+            expected = len(block) * max(1, size // max(1, done)) if size else 0
+            scanner.feed(block, capture.interfaces, expected)
+        kept = scanner.finish()
+        return _assemble(capture, kept, name, pools)
+
+
+def default_name(path: str | os.PathLike[str] | IO[bytes]) -> str:
+    """The stem of a file's name, without the endings of capture formats and compressions."""
+    text = str(getattr(path, "name", "stream")) if hasattr(path, "read") else os.fspath(path)
+    if text == "-":
+        return "stdin"
+    stem = Path(text).name
+    for ending in (".gz", ".zst", ".xz", ".bz2", ".lz4"):
+        stem = stem.removesuffix(ending)
+    return Path(stem).stem or stem
+
+
+def _size(path: str | os.PathLike[str] | IO[bytes]) -> int:
+    if hasattr(path, "read") or path == "-":
+        return 0
+    return Path(path).stat().st_size
+
+
+def _assemble(capture: Capture, kept: Datagrams, name: str, pools: Pools) -> Vantage:
+    flows = _flows(kept, name, pools)
+    decoded = decode_messages(kept, pools)
+    rows = decoded["datagram"]
+    count = len(rows)
+    flow = kept.flow[rows]
+    columns = {
+        "vantage": np.full(count, pools.texts.number(name)),
+        "frame": kept.frame[rows],
+        "time": kept.time_ns[rows],
+        "src": flows["src"][flow],
+        "dst": flows["dst"][flow],
+        "transport": flows["transport"][flow],
+        "carrier": np.zeros(count, np.int8),
+        "ttl": kept.ttl[rows],
+        "defects": defect_texts(decoded["flags"], pools),
+    }
+    inner = ("datagram", "offset", "captured", "mapped_plain", "transmit_counter", "flags")
+    columns |= {key: values for key, values in decoded.items() if key not in inner}
+    return Vantage(
+        name=name,
+        path=capture.name,
+        format=f"{capture.format}, {capture.compression}" if capture.compression else capture.format,
+        messages=Table("messages", count, pools, columns),
+        offsets=np.stack([decoded["offset"], decoded["captured"]], axis=1),
+        extra={
+            "ip_id": kept.ip_id[rows],
+            "direction": kept.direction[rows],
+            "room": kept.length[rows] - (decoded["offset"] - kept.offset[rows]),
+            **{key: decoded[key] for key in ("mapped_plain", "transmit_counter", "flags")},
+        },
+        payload=kept.payload,
+        flows=flows,
+        flow_counters=kept.flow_counters,
+        quotes=_quotes(kept.icmp, pools),
+        packets=kept.packets,
+        captured_bytes=kept.captured_bytes,
+        first_time=kept.first_time,
+        last_time=kept.last_time,
+        link_types=tuple(sorted({link_type(interface.linktype).name for interface in capture.interfaces})),
+        oddities=kept.oddities,
+        file_defects=tuple((defect.offset, defect.frame, defect.problem) for defect in capture.defects),
+        comments=capture.comments,
+        ethertypes=kept.ethertypes,
+        protocols=kept.protocols,
+    )
+
+
+def _flows(kept: Datagrams, name: str, pools: Pools) -> Table:
+    keys = kept.flow_keys
+    ports = keys[:, 8]
+    counters = kept.flow_counters
+    columns = {
+        "vantage": np.full(len(keys), pools.texts.number(name)),
+        "src": pools.endpoints.numbers(np.column_stack([keys[:, :4], ports >> np.uint32(16)])),
+        "dst": pools.endpoints.numbers(np.column_stack([keys[:, 4:8], ports & np.uint32(0xFFFF)])),
+        "transport": _TRANSPORT_CODES[keys[:, 9]],
+        "packets": counters[:, scan.PACKETS],
+        "bytes": counters[:, scan.BYTES],
+        "stun": counters[:, scan.N_STUN],
+        "dtls": counters[:, scan.N_DTLS],
+        "rtp": counters[:, scan.N_RTP],
+        "rtcp": counters[:, scan.N_RTCP],
+        "channel": counters[:, scan.N_CHANNEL],
+        "other": counters[:, scan.N_OTHER],
+        "first_time": counters[:, scan.FIRST_TIME],
+        "last_time": counters[:, scan.LAST_TIME],
+        "first_frame": counters[:, scan.FIRST_FRAME],
+        "ttl_min": counters[:, scan.TTL_MIN],
+        "ttl_max": counters[:, scan.TTL_MAX],
+    }
+    return Table("flows", len(keys), pools, columns)
+
+
+def _quotes(errors: list[IcmpError], pools: Pools) -> list[Quote]:
+    """Those ICMP errors that quote STUN, or too little to tell."""
+    found = []
+    for error in errors:
+        if error.quoted[9] not in (layers.UDP, layers.UDPLITE):
+            continue
+        kind, words = _quoted_id(error.payload)
+        if kind is None:
+            continue
+        port = error.quoted[8]
+        rows = np.array(
+            [[*error.sender, 0], [*error.quoted[:4], port >> 16], [*error.quoted[4:8], port & 0xFFFF]], np.uint32
+        )
+        sender, src, dst = (int(number) for number in pools.endpoints.numbers(rows))
+        found.append(
+            Quote(error.frame, error.time_ns, error.version, error.type, error.code, sender, src, dst, kind, words)
+        )
+    return found
+
+
+_NO_ID = (0, 0, 0, 0)
+
+
+def _quoted_id(payload: bytes) -> tuple[int | None, tuple[int, int, int, int]]:
+    """Message type and id words of a quoted payload; type -1 if it is too short, None if it is no STUN."""
+    from stunpcap.errors import DecodeError
+
+    if len(payload) < HEADER:
+        return (None if payload[:1] > b"\x3f" else -1), _NO_ID
+    try:
+        # A quote rarely holds the whole datagram: what is missing does not count against it.
+        recognise(payload, max(len(payload), HEADER + int.from_bytes(payload[2:4])))
+    except DecodeError:
+        return None, _NO_ID
+    a, b, c, d = (int.from_bytes(payload[at : at + 4]) for at in range(4, HEADER, 4))
+    return int.from_bytes(payload[:2]), (a, b, c, d)
