@@ -145,7 +145,7 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column(
             "integrity",
             Kind.CATEGORY,
-            "MESSAGE-INTEGRITY or -SHA256; `present` if there was no password to check it with",
+            "MESSAGE-INTEGRITY, -SHA256 or libwebrtc's short one; `present` if there was no password to check it with",
             INTEGRITY,
         ),
         Column("fingerprint", Kind.CATEGORY, "FINGERPRINT (CRC-32)", FINGERPRINT),

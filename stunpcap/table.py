@@ -26,6 +26,8 @@ NAT = int(np.iinfo(np.int64).min)
 """A missing time, as NumPy has it."""
 MISSING = -1
 """A missing number, text, address or category."""
+NO_NUMBER = 2**64 - 1
+"""A missing unsigned number."""
 
 _STORED: dict[Kind, tuple[type[np.generic], Any]] = {
     Kind.CATEGORY: (np.int8, MISSING),
@@ -36,7 +38,7 @@ _STORED: dict[Kind, tuple[type[np.generic], Any]] = {
     Kind.SECONDS: (np.float64, np.nan),
     Kind.INTEGER: (np.int64, MISSING),
     Kind.COUNT: (np.int64, 0),
-    Kind.UNSIGNED: (np.uint64, 0),
+    Kind.UNSIGNED: (np.uint64, NO_NUMBER),
     Kind.FLAG: (np.bool_, False),
 }
 
@@ -217,7 +219,7 @@ class Table:
             case Kind.INTEGER:
                 return None if stored == MISSING else stored
             case Kind.UNSIGNED:
-                return stored or None
+                return None if stored == NO_NUMBER else stored
             case _:
                 return stored
 
@@ -243,7 +245,7 @@ class Table:
             case Kind.TIME:
                 return pd.Series(stored.view("datetime64[ns]")).dt.tz_localize("UTC")
             case Kind.INTEGER | Kind.UNSIGNED:
-                absent = stored == (MISSING if declared.kind is Kind.INTEGER else 0)
+                absent = stored == (MISSING if declared.kind is Kind.INTEGER else NO_NUMBER)
                 return pd.arrays.IntegerArray(stored.copy(), absent)
             case _:
                 return pd.Series(stored, dtype=DTYPES[declared.kind])

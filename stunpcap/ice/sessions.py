@@ -15,7 +15,7 @@ import numpy as np
 
 from stunpcap.ice.columns import Ints, first_of, group, minimum_in
 from stunpcap.ice.transactions import KIND, OUT, SECOND, Correlated
-from stunpcap.table import MISSING, Pools, Table
+from stunpcap.table import MISSING, NO_NUMBER, Pools, Table
 
 
 @dataclass(slots=True)
@@ -192,7 +192,7 @@ def _generations(
     enter(session[rows], np.minimum(src, dst), np.maximum(src, dst), label="endpoints")
     by_address = address_of[src], address_of[dst]
     for label, mark in (
-        ("tie-breaker", tie),
+        ("tie-breaker", np.where(tie == NO_NUMBER, 0, tie)),  # some agents say 0, all of them
         ("ufrag a", ufrag_a[session[rows]] + 1),
         ("ufrag b", ufrag_b[session[rows]] + 1),
     ):

@@ -60,6 +60,7 @@ ZOOM_0101 = attribute("ZOOM-0101").type
 ZOOM_0103 = attribute("ZOOM-0103").type
 TRANSMIT_COUNTER = attribute("TRANSACTION_TRANSMIT_COUNTER").type
 RETRANSMIT_COUNT = attribute("GOOG-RETRANSMIT-COUNT").type
+SHORT_INTEGRITY = attribute("GOOG-MESSAGE-INTEGRITY-32").type
 XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS = sorted(a.type for a in ATTRIBUTES if a.name == "XOR-MAPPED-ADDRESS")
 REALM, MS_REALM = sorted(a.type for a in ATTRIBUTES if a.name == "REALM")
 
@@ -257,12 +258,20 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
             elif kind_of == ICE_CONTROLLING or (kind_of == ICE_CONTROLLED and row[ROLE] < 0):
                 row[ROLE] = 0 if kind_of == ICE_CONTROLLING else 1
 
+            elif kind_of == SHORT_INTEGRITY:
+                row[INTEGRITY] = 1
+
             # Whether its value is well-formed.
+            mapped_first = kind_of in (XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS) and row[HAS_MAPPED] == 0
             if not whole:
+                if mapped_first:
+                    row[HAS_MAPPED] = MALFORMED
                 continue
             shortest = int(spans[rule, SHORTEST])
             if size < shortest or size > int(spans[rule, LONGEST]) or (size - shortest) % int(spans[rule, STEP]):
                 flags |= D_VALUE_LENGTH
+                if mapped_first:
+                    row[HAS_MAPPED] = MALFORMED
                 if kind_of == FINGERPRINT and first:
                     row[FINGERPRINT_AT] = MALFORMED
                 continue
@@ -280,7 +289,7 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
                 family = b[value + 1]
                 if not ((family == 1 and size == 8) or (family == 2 and size == 20)):
                     flags |= D_FAMILY
-                    if kind_of in (XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS) and row[HAS_MAPPED] == 0:
+                    if mapped_first:
                         row[HAS_MAPPED] = MALFORMED
                     continue
             elif check == ERROR:
@@ -383,7 +392,7 @@ def _columns(payload: bytes, out: Ints, pools: Pools) -> dict[str, Any]:
     plain = _addresses(out, HAS_PLAIN_MAPPED, PLAIN_MAPPED, pools)
     relayed = _addresses(out, HAS_RELAYED, RELAYED, pools)
     ms_turn = out[:, VARIANT] == rules.MS_TURN  # there MAPPED-ADDRESS is the relayed address
-    high, low = (np.maximum(out[:, TIE_BREAKER + k], 0).astype(np.uint64) for k in range(2))
+    high, low = ((out[:, TIE_BREAKER + k] & 0xFFFFFFFF).astype(np.uint64) for k in range(2))  # -1: NO_NUMBER
     return {
         "datagram": out[:, DATAGRAM],
         "offset": out[:, OFFSET],

@@ -235,8 +235,9 @@ class Message:
     def fingerprint(self) -> str:
         """absent, valid or invalid."""
         fingerprint = _typed(self, int, "FINGERPRINT")
-        if fingerprint is None:
-            return "absent" if self.get("FINGERPRINT") is None else "invalid"
+        if fingerprint is None:  # of one that was cut off nothing can be said
+            whole = (len(a.value) == a.length for a in self.attributes if a.name == "FINGERPRINT")
+            return "invalid" if any(whole) else "absent"
         return "invalid" if self.defect_flags & Defect.FINGERPRINT_WRONG else "valid"
 
     def __str__(self) -> str:

@@ -17,7 +17,10 @@ from stunpcap.stun import registry, values
 
 RFC, CLASSIC, MS_TURN, ZOOM, ICE = range(5)
 """Variants of messages; ICE is an RFC message with PRIORITY."""
-CONTEXTS: tuple[tuple[str, ...], ...] = ((), ("classic",), ("ms-turn",), ("zoom",), ("ice",))
+CONTEXTS: tuple[tuple[str, ...], ...] = (
+    *(registry.VARIANT_CONTEXTS[name] for name in ("", "classic", "ms-turn", "zoom")),
+    ("ice",),
+)
 
 # Columns of the rules.
 SHORTEST, LONGEST, STEP, RESERVED, REPEATS, CHECK = range(6)
