@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.places import lab_captures, name_of, shared_captures
 
 from stunpcap.errors import DecodeError
 from stunpcap.stun.columns import decode_messages
@@ -20,11 +19,13 @@ from stunpcap.table import Pools, Table
 from stunpcap.vantage import Vantage, default_name, read_vantage
 from stunpcap.wire import demux
 from stunpcap.wire.scan import Datagrams
+from tests.places import lab_captures, name_of, shared_captures
 
 SAME = (
-    "username realm software priority use_candidate role tie_breaker mapped relayed peer error_code error_reason "
-    "lifetime_s channel integrity fingerprint classic transaction_id method"
-).split()
+    *("username", "realm", "software", "priority", "use_candidate", "role", "tie_breaker", "mapped", "relayed", "peer"),
+    *("error_code", "error_reason", "lifetime_s", "channel", "integrity", "fingerprint", "classic"),
+    *("transaction_id", "method"),
+)
 
 
 def assert_same(row: dict[str, Any], flags: int, message: Message, more: bool) -> None:
@@ -102,9 +103,11 @@ TYPES = st.sampled_from(
     [0x0001, 0x0101, 0x0111, 0x0003, 0x0103, 0x0113, 0x0004, 0x0016, 0x0017, 0x0115, 0x0200, 0x0011]
 )
 ATTRIBUTES = st.sampled_from(
-    [0x0001, 0x0006, 0x0008, 0x0009, 0x000C, 0x000D, 0x000F, 0x0011, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016, 0x001C]
-    + [0x0020, 0x0022, 0x0024, 0x0025, 0x0101, 0x0103, 0x4000, 0x7777, 0x8001, 0x8002, 0x8020, 0x8022, 0x8025, 0x8028]
-    + [0x8029, 0x802A, 0xC001, 0xC057, 0xC060, 0xFF00]
+    [
+        *(0x0001, 0x0006, 0x0008, 0x0009, 0x000C, 0x000D, 0x000F, 0x0011, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016),
+        *(0x001C, 0x0020, 0x0022, 0x0024, 0x0025, 0x0101, 0x0103, 0x4000, 0x7777, 0x8001, 0x8002, 0x8020, 0x8022),
+        *(0x8025, 0x8028, 0x8029, 0x802A, 0xC001, 0xC057, 0xC060, 0xFF00),
+    ]
 )
 LENGTHS = st.sampled_from([0, 1, 2, 4, 5, 8, 12, 16, 20, 24, 32, 36])
 

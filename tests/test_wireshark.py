@@ -1,0 +1,170 @@
+"""The messages frame against Wireshark's list of the same captures.
+
+`../shared/captures/wireshark` holds what Wireshark makes of each capture.  Every row of it is found in our frame with
+the same values, or is named below with the reason and who is right; and we have no message that it lacks, but for
+those named.
+"""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stunpcap
+from tests.places import SHARED, name_of, needs_shared, shared_captures
+
+pytestmark = needs_shared
+
+Row = dict[str, str]
+
+LATER = {
+    "tcp": "messages on TCP come with the issue about TURN, relayed checks and TCP",
+    "nested": "messages inside TURN data come with the same issue",
+}
+"""Rows of Wireshark's that we do not have yet."""
+
+NOT_MESSAGES = {
+    "icmp-quote": "an ICMP error quotes the message, nobody sent it then: we tie it to its transaction, and are right",
+    "channeldata": "ChannelData is no STUN message: it carries one, or media (RFC 8656 section 12.4)",
+}
+
+OURS_ONLY = {
+    "nDPI__stun_wa_call.pcapng": (104, "WhatsApp's types 0x0800-0x0805: Wireshark refuses methods above 0xff"),
+    "nDPI__wa_video.pcap": (65, "WhatsApp's types 0x0800-0x0805: Wireshark refuses methods above 0xff"),
+    "peafowl__whatsapp.pcap": (5, "WhatsApp's types 0x0800-0x0805: Wireshark refuses methods above 0xff"),
+}
+"""Messages that Wireshark does not list: how many, and why they are messages."""
+
+HEADER = ("class", "method", "transaction_id", "src", "dst", "transport")
+"""Columns that do not depend on attributes."""
+
+MS_TURN = {
+    ("request", "refresh"): ("request", "send"),
+    ("error", "x005"): ("indication", "data"),
+    ("indication", "olddata"): ("indication", "data"),
+    ("request", "oldsend"): ("request", "send"),
+}
+"""Microsoft's TURN has types of its own (MS-TURN 2.2.1): Wireshark names some after RFC 8656, wrongly.
+
+It pads attributes, too, which MS-TURN 2.2.2 does not: all but the header of its view is of other bytes.  Our reading
+ends exactly at the end of each message, with known attributes only.
+"""
+
+AFTER_INTEGRITY = "stands behind MESSAGE-INTEGRITY, where RFC 8489 section 9 has it ignored: we do, Wireshark shows it"
+DIFFERENT = {
+    (
+        "arkime__stun.pcap",
+        "realm",
+    ): "Microsoft numbers REALM 0x0015 (MS-TURN 2.2.2.14), which Wireshark reads as a NONCE",
+    (
+        "nDPI__stun_signal.pcapng",
+        "use_candidate",
+    ): "libwebrtc nominates with 0xC001 here, which Wireshark does not know",
+    ("srtp_decoder__WebRTC_PCMA_Turn_SDES_Call_1.pcap", "software"): AFTER_INTEGRITY,
+    ("srtp_decoder__WebRTC_PCMA_p2p_SDES_Call_1.pcap", "software"): AFTER_INTEGRITY,
+    ("zeek-spicy-stun__stun-attribute-length-ffff.pcap", "mapped"): (
+        "the address claims to be 65535 bytes long; Wireshark starts over in the middle of it, we keep it as damaged"
+    ),
+}
+"""(file, column) -> why values differ, and who is right."""
+
+
+def wireshark(path: Path) -> Iterator[Row]:
+    with (SHARED / "wireshark" / f"{path.name}.tsv").open(newline="") as lines:
+        yield from csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+
+
+def endpoint(text: str) -> str | None:
+    """Wireshark's `IP PORT` as our frames have it; of several the first."""
+    if not text.strip():
+        return None
+    address, port = text.split(";")[0].split()
+    ip = ipaddress.ip_address(address)
+    return f"[{ip}]:{port}" if ip.version == 6 else f"{ip}:{port}"
+
+
+def method(name: str) -> str:
+    known = {
+        "CreatePermission": "create-permission",
+        "ChannelBind": "channel-bind",
+        "SharedSecret": "shared-secret",
+        "GooglePing": "goog-ping",
+    }
+    return known.get(name, name.lower())
+
+
+def expected(row: Row) -> dict[str, Any]:
+    """The columns of one row that both have."""
+    tie = row["controlling"] or row["controlled"]
+    return {
+        "class": row["class"],
+        "method": method(row["method"]),
+        "transaction_id": row["txid"],
+        "src": endpoint(f"{row['src']} {row['sport']}"),
+        "dst": endpoint(f"{row['dst']} {row['dport']}"),
+        "transport": row["transport"],
+        "username": row["username"] or None,
+        "priority": int(row["priority"]) if row["priority"] else None,
+        "use_candidate": bool(row["use_candidate"]),
+        "mapped": endpoint(row["xor_mapped"]) or endpoint(row["mapped"]),
+        "relayed": endpoint(row["xor_relayed"]),
+        "peer": endpoint(row["xor_peer"]),
+        "error_code": int(row["error_code"]) if row["error_code"] else None,
+        "lifetime_s": int(row["lifetime"]) if row["lifetime"] else None,
+        "channel": int(row["channel_number"], 0) if row["channel_number"] else None,
+        "realm": row["realm"] or None,
+        "software": row["software"] or None,
+        "role": "controlling" if row["controlling"] else "controlled" if row["controlled"] else None,
+        "tie_breaker": int(tie.replace(":", ""), 16) if tie else None,
+        "fingerprint": {"1": "valid", "0": "invalid"}.get(row["crc32_status"], "absent"),
+    }
+
+
+@pytest.mark.parametrize("path", shared_captures(), ids=name_of)
+def test_messages_agree(path: Path) -> None:
+    ours: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for record in stunpcap.read(path).table("messages").records():
+        ours[record["frame"]].append(record)
+    matched = 0
+    problems = []
+    explained = set()
+    rows = list(wireshark(path))
+    carriers = {(row["frame"], row["carrier"]) for row in rows if row["context"] == "nested"}
+    for row in rows:
+        kind = "channeldata" if row["class"] == "channeldata" else row["context"]
+        if kind in NOT_MESSAGES or kind in LATER or row["transport"] in LATER:
+            continue
+        if not ours[int(row["frame"])]:
+            problems.append(f"frame {row['frame']}: we lack {row['class']} {row['method']}")
+            continue
+        record = ours[int(row["frame"])].pop(0)
+        matched += 1
+        values = expected(row)
+        if (row["frame"], row["msg_in_frame"]) in carriers:  # its view mixes in the attributes of the message inside
+            values = {column: values[column] for column in (*HEADER, "peer")}
+        if record["method"] in ("allocate", "send", "data") and path.name == "TracePcap__teams.pcap":
+            values["class"], values["method"] = MS_TURN.get(
+                (values["class"], values["method"]), (values["class"], values["method"])
+            )
+            values = {column: values[column] for column in HEADER}
+        for column, value in values.items():
+            if record[column] != value and (path.name, column) in DIFFERENT:
+                explained.add((path.name, column))
+            elif record[column] != value:
+                problems.append(f"frame {row['frame']} {column}: ours {record[column]!r}, theirs {value!r}")
+        ours_ns, theirs_ns = record["time"].split(".")[1].rstrip("Z"), row["time_epoch"].split(".")[1]
+        if ours_ns != theirs_ns.ljust(9, "0"):
+            problems.append(f"frame {row['frame']} time: ours {ours_ns}, theirs {theirs_ns}")
+    assert not problems, "\n".join(problems[:40])
+    assert explained == {entry for entry in DIFFERENT if entry[0] == path.name}, (
+        "a difference that is gone leaves the list"
+    )
+    extra = sum(map(len, ours.values()))
+    assert extra == OURS_ONLY.get(path.name, (0, ""))[0]
+    assert matched or not [row for row in wireshark(path) if row["transport"] == "udp" and row["context"] == "direct"]
