@@ -90,4 +90,4 @@ LINK_TYPES = {link.number: link for link in _TABLE}
 
 def link_type(number: int) -> LinkType:
     """The link type of that number, known or not."""
-    return LINK_TYPES.get(number) or LinkType(number, f"link type {number}")
+    return LINK_TYPES.get(number) or LinkType(number, str(number))

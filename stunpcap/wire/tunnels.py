@@ -104,11 +104,13 @@ def plausible_ip(b: Buffer, o: int, stop: int, wire_stop: int) -> bool:
 
 @inner
 def plausible_ethernet(b: Buffer, o: int, stop: int) -> bool:
-    """Whether an Ethernet header of a frame with something of interest, or an 802.3 length, could begin here."""
-    if o + 14 > stop:
+    """Whether an Ethernet header of a frame with something of interest could begin here."""
+    if o + 16 > stop:
         return False
     kind = u16(b, o + 12)
-    return kind <= 0x05DC or kind in (
+    if kind <= 0x05DC:  # IEEE 802.3 length
+        return u16(b, o + 14) == 0xAAAA
+    return kind in (
         0x0800,
         0x0806,
         0x86DD,
