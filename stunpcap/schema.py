@@ -238,9 +238,10 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column(
             "requests_sent",
             Kind.COUNT,
-            "checks, consent included: distinct transactions (W3C requestsSent plus consentRequestsSent at the sender)",
+            "checks, consent included: distinct transactions (getStats' requestsSent, as libwebrtc counts it)",
+            Kind.COUNT,
+            "packets of these checks, retransmissions included",
         ),
-        Column("transmissions", Kind.COUNT, "packets of these checks, retransmissions included"),
         Column("responses_received", Kind.COUNT, "success responses that mirror their request (W3C responsesReceived)"),
         Column("errors_received", Kind.COUNT, "error responses"),
         Column("icmp_received", Kind.COUNT, "checks answered by an ICMP error"),
