@@ -21,8 +21,21 @@ OTHER = {OFFERER: ANSWERER, ANSWERER: OFFERER}
 CONNECTED = {"connected", "completed"}
 
 
-def alter(edit: Edit, message: Event) -> Event | None:
-    """Return the message as the edit leaves it; None if it is dropped."""
+CREDENTIALS = re.compile(r"^a=ice-(ufrag|pwd):(.*?)\r?$", re.M)
+
+
+def stale(first: dict[str, str], sdp: str) -> str:
+    """Put earlier credentials back into a description."""
+    return CREDENTIALS.sub(lambda found: f"a=ice-{found[1]}:{first[found[1]]}\r", sdp)
+
+
+def alter(edit: Edit, message: Event, first: dict[str, str]) -> Event | None:
+    """Return the message as the edit leaves it; None if it is dropped.
+
+    `first` holds the credentials of the sender's first description.
+    """
+    if edit.stale:
+        return {**message, "sdp": stale(first, message["sdp"])} if "sdp" in message else message
     pattern = re.compile(edit.find, re.M)
     if message["type"] == "candidate":
         line = message["candidate"]["candidate"]
@@ -55,6 +68,7 @@ class Call:
         self.signalling: list[Event] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbox = {OFFERER: asyncio.Queue[Event](), ANSWERER: asyncio.Queue[Event]()}
+        self._first: dict[str, dict[str, str]] = {OFFERER: {}, ANSWERER: {}}
         self._generation = {OFFERER: 0, ANSWERER: 0}
 
     def emit(self, role: str, event: Event) -> None:
@@ -74,9 +88,11 @@ class Call:
     def _carry(self, role: str, message: Event, entry: Event) -> None:
         to = OTHER[role]
         altered: Event | None = message
+        if "sdp" in message and not self._first[role]:
+            self._first[role] = dict(CREDENTIALS.findall(message["sdp"]))
         for edit in self.scenario.edits:
             if edit.to == to and edit.generation in (None, self._generation[role]) and altered is not None:
-                altered = alter(edit, altered)
+                altered = alter(edit, altered, self._first[role])
         if message["type"] != "candidate":
             self._generation[role] += 1
         if altered is None:

@@ -89,6 +89,8 @@ class Turn:
     args: tuple[str, ...] = ()
     user: str | None = "lab:secret"
     """Long-term credentials; None makes it a STUN server only."""
+    tls: bool = False
+    """Listen for TLS on port 5349 as well, with a certificate made for the occasion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class Vantage:
     direction: Literal["inout", "in", "out"] = "inout"
     start: float = 0.0
     """Seconds after the signalling began; 0 means before the agents do anything."""
+    packets: int = 0
+    """Stop after so many packets; 0 goes on to the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,8 @@ class Edit:
     replace: str = ""
     drop: bool = False
     """Drop candidates that match (and candidate lines in the SDP) instead of rewriting."""
+    stale: bool = False
+    """Put the credentials of the sender's first description back in place of newer ones."""
     generation: int | None = None
     """Only for the n-th description of a side, counted from 0; None is all."""
 
@@ -166,6 +172,8 @@ class Expect:
     """Further findings that are true of this capture and should be named."""
     never: tuple[str, ...] = ()
     """Findings that would be wrong."""
+    unseen: str = ""
+    """What of the cause no capture of this call can show, in words; empty where all of it shows."""
     mended_by: str = ""
     """The scenario that is this one with the fault mended."""
     change: str = ""

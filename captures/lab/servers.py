@@ -22,3 +22,8 @@ def turn(address: str = PUBLIC, transport: str = "udp", password: str = "secret"
     """An `iceServers` entry that names the server for TURN, with the lab's login."""
     url = f"turn:{address}:3478?transport={transport}"
     return {"urls": url, "username": "lab", "credential": password}
+
+
+def turns(address: str = PUBLIC) -> dict[str, Any]:
+    """An `iceServers` entry that names the server for TURN over TLS, with the lab's login."""
+    return {"urls": f"turns:{address}:5349?transport=tcp", "username": "lab", "credential": "secret"}

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 from captures.lab.model import Scenario, Turn, Vantage
-from captures.lab.network import LabError, Network
+from captures.lab.network import LabError, Network, run
 
 APT = {
     "ip": "iproute2", "nft": "nftables", "tcpdump": "tcpdump", "turnserver": "coturn", "chromium": "chromium",
-    "ethtool": "ethtool", "conntrack": "conntrack", "sysctl": "procps",
+    "ethtool": "ethtool", "conntrack": "conntrack", "sysctl": "procps", "openssl": "openssl",
 }  # fmt: skip
 PIP = ("playwright", "aiortc", "aioice", "websockets")
 HERE = Path(__file__).parent
@@ -71,6 +71,7 @@ class Background:
         path = self.scratch / f"{vantage.name}.pcap"
         argv = ["tcpdump", "--immediate-mode", "-U", "-n", "-Z", "root", "-i", vantage.interface]
         argv += ["-s", str(vantage.snaplen), "-Q", vantage.direction, "-w", str(path)]
+        argv += ["-c", str(vantage.packets)] if vantage.packets else []
         namespace = self.network.namespace(vantage.node)
         # Router solicitations and the like say nothing about the call.
         argv += ["not icmp6 or icmp6[0] < 133"] if vantage.interface != "any" else []
@@ -89,14 +90,16 @@ class Background:
     def stop_captures(self) -> None:
         """Let every tcpdump write out what it has and end."""
         for process in self._dumps:
-            process.send_signal(signal.SIGINT)
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
         for process in self._dumps:
             process.wait(10)
         self._dumps.clear()
 
     def turn(self, server: Turn) -> None:
         """Start a coturn."""
-        argv = ["turnserver", "-n", "-L", server.listen, "--no-cli", "--no-tls", "--no-dtls", "--simple-log"]
+        argv = ["turnserver", "-n", "-L", server.listen, "--no-cli", "--no-dtls", "--simple-log"]
+        argv += self._certificate() if server.tls else ["--no-tls"]
         argv += ["--log-file", str(self.scratch / f"coturn-{server.node}.log")]
         argv += ["--pidfile", str(self.scratch / f"coturn-{server.node}.pid")]
         if server.user is None:
@@ -106,6 +109,12 @@ class Background:
         argv += server.args
         namespace = self.network.namespace(server.node)
         self._servers[server.node] = self._start(namespace, argv, f"coturn-{server.node}.out")
+
+    def _certificate(self) -> list[str]:
+        key, certificate = self.scratch / "key.pem", self.scratch / "certificate.pem"
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=lab",
+            "-keyout", str(key), "-out", str(certificate))  # fmt: skip
+        return ["--cert", str(certificate), "--pkey", str(key)]
 
     def stop_server(self, node: str) -> None:
         """Kill a server without a word, as a crash would."""

@@ -157,8 +157,8 @@ def _public() -> tuple[Node, Node]:
     isp = Node(
         "isp",
         (Link("public", ("203.0.113.1/24",)),),
+        ("blackhole default",),
         forward=True,
-        rules=forward_rules("drop"),
     )
     server = Node("server", (Link("public", ("203.0.113.5/24",)),), ("default via 203.0.113.1",))
     return isp, server

@@ -20,10 +20,10 @@ def outcome(truth: dict[str, Any]) -> str:
     parts = []
     for role in (OFFERER, ANSWERER):
         states = truth[role]["states"]
-        parts.append(
-            f"{role} {states.get('connectionState', '?')} (ICE {states.get('iceConnectionState', '?')}, "
-            f"channel {states.get('channel', '?')})"
-        )
+        inner = [f"ICE {states.get('iceConnectionState', '?')}"]
+        if "channel" in states:
+            inner.append(f"channel {states['channel']}")
+        parts.append(f"{role} {states.get('connectionState', '?')} ({', '.join(inner)})")
     return "; ".join(parts)
 
 
@@ -63,6 +63,8 @@ def expect(scenario: Scenario) -> str:
         f"also = {_toml(label.also)}",
         f"never = {_toml(label.never)}",
     ]
+    if label.unseen:
+        lines.append(f"unseen = {_toml(label.unseen)}")
     if label.mended_by:
         lines += [
             "",
@@ -95,6 +97,8 @@ def readme(scenario: Scenario, truth: dict[str, Any]) -> str:
     lines += ["", "## Label", "", f"State `{label.state}`"]
     lines[-1] += f", root cause `{label.root_cause}`" if label.root_cause else ", nothing wrong"
     lines[-1] += f", dead direction {label.direction}." if label.direction else "."
+    if label.unseen:
+        lines += ["", f"What no capture of it can show: {label.unseen}."]
     if label.mended_by:
         lines += ["", f"Mended in `{label.mended_by}`: {label.change}."]
     lines += ["", "## Make it again", "", f"`python -m captures.lab make {scenario.name}`"]

@@ -9,6 +9,9 @@ decision and nothing of what goes on the wire:
 - `never_nominate`: check, but do not nominate
 - `remote_password`, `remote_ufrag`: believe in these instead of the signalled ones
 - `no_consent`: send data without consent checks
+- `nominate_after`: nominate only so many seconds after the check succeeded
+- `retries`: repeat an unanswered request so many times (7 transmissions are the default)
+- `no_username`: leave USERNAME out of its checks
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any
 
 import aioice
 import lines  # type: ignore[import-not-found, unused-ignore]
+from aioice import stun
 from aioice.ice import CandidatePair
 
 
@@ -32,7 +36,9 @@ class Wayward(aioice.Connection):
         self.tries: dict[int, int] = {}
         if "tie_breaker" in options:
             self._tie_breaker = options["tie_breaker"]
-        if options.get("never_nominate"):
+        if "retries" in options:
+            stun.RETRY_MAX = options["retries"]
+        if options.get("never_nominate") or "nominate_after" in options:
             # The regular way to nominate, with the one nomination seemingly under way already.
             self.remote_is_lite = True
             self._nominating = {1}
@@ -43,18 +49,33 @@ class Wayward(aioice.Connection):
             super().switch_role(ice_controlling)
 
     async def check_start(self, pair: CandidatePair) -> None:
-        """Check a pair; one that meets 487 for ever tries again every half second and then gives up."""
-        tries = self.tries[id(pair)] = self.tries.get(id(pair), 0) + 1
-        if tries > 1:
-            await asyncio.sleep(0.5)
-        if tries > 20:
-            self.check_state(pair, CandidatePair.State.FAILED)
-            self.check_complete(pair)
-            return
+        """Check a pair; where 487 does not change the role, try every half second and then give up."""
+        if self.options.get("keep_role"):
+            tries = self.tries[id(pair)] = self.tries.get(id(pair), 0) + 1
+            if tries > 1:
+                await asyncio.sleep(0.5)
+            if tries > 20:
+                self.check_state(pair, CandidatePair.State.FAILED)
+                self.check_complete(pair)
+                return
         await super().check_start(pair)
+        if "nominate_after" in self.options and self.ice_controlling and not pair.nominated:
+            await asyncio.sleep(self.options["nominate_after"])
+            request = self.build_request(pair, nominate=True)
+            key = (self.remote_password or "").encode()
+            await pair.protocol.request(request, pair.remote_addr, integrity_key=key)
+            pair.nominated = True
+            self.check_complete(pair)
+
+    def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
+        """Make a check, without USERNAME if told so."""
+        request = super().build_request(pair, nominate)
+        if self.options.get("no_username"):
+            del request.attributes["USERNAME"]
+        return request
 
     def _check_list_maybe_fail(self) -> None:
-        if not self.options.get("never_nominate"):
+        if not self.options.get("never_nominate") and "nominate_after" not in self.options:
             super()._check_list_maybe_fail()
 
 

@@ -27,7 +27,6 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
 )
 # Casting would look for devices by multicast, and local-network checks would ask a person.
@@ -60,9 +59,13 @@ class Chromium:
         if not self.agent.mdns:
             off.append("WebRtcHideLocalIpsWithMdns")
         self._playwright = await async_playwright().start()
-        self._browser = await self._playwright.chromium.launch(
-            executable_path=str(wrapper), args=[*FLAGS, f"--disable-features={','.join(off)}"]
-        )
+        flags = [*FLAGS, f"--disable-features={','.join(off)}"]
+        if not self.agent.mdns:
+            # Granting media permissions unasked also makes the browser show its addresses.
+            flags.append("--use-fake-ui-for-media-stream")
+        if self.agent.options.get("any_certificate"):
+            flags.append("--ignore-certificate-errors")
+        self._browser = await self._playwright.chromium.launch(executable_path=str(wrapper), args=flags)
         self._page = await self._browser.new_page()
         await self._page.expose_binding("labEmit", lambda _source, event: self.emit(self.role, event))
         await self._page.goto(blank.as_uri())

@@ -107,10 +107,11 @@ class Agent:
     def describe(self, kind: str) -> None:
         """Make a description, set it and send it."""
         made = self.ask(f"create-{kind}", None, take=kind)
-        self.ask("set-local-description", made)
         text = made.sdp.as_text()
         self.descriptions.append({"t": lines.now(), "side": "local", "type": kind, "sdp": text})
+        # First this: candidates come while the description is being set, and must not overtake it.
         lines.signal({"type": kind, "sdp": text})
+        self.ask("set-local-description", made)
 
     async def begin(self, restart: bool) -> None:
         """Make an offer."""

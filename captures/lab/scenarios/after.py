@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from captures.lab.model import Agent, Edit, Expect, Scenario, Step, Until, Vantage
-from captures.lab.topologies import forward_rules, routed
+from captures.lab.servers import COTURN, turn
+from captures.lab.topologies import forward_rules, routed, two_nats
 
 GROUP = "DTLS and media"
 
@@ -26,6 +29,17 @@ SCENARIOS = (
         answerer=AV,
         until=Until(hold=8.0),
         expect=Expect("connected", never=("one-way-loss", "no-answer", "media-one-way", "consent-missing")),
+    ),
+    Scenario(
+        name="media-turn",
+        title="audio and video through a TURN relay",
+        story="As `media-call`, with relayed candidates only: RTP and RTCP travel as ChannelData.",
+        topology=two_nats(random_a=True, random_b=True),
+        servers=(COTURN,),
+        offerer=replace(AV, ice_servers=(turn(),), policy="relay"),
+        answerer=replace(AV, ice_servers=(turn(),), policy="relay"),
+        until=Until(hold=5.0),
+        expect=Expect("connected", never=("one-way-loss", "no-answer", "media-one-way", "relay-needed")),
     ),
     Scenario(
         name="media-one-way",
@@ -126,8 +140,29 @@ certificate.
             "connected",
             ended=("*", "*"),
             root_cause="dtls-alert",
+            unseen="the alert, which DTLS 1.3 encrypts: two short records end the handshake, no data follows",
             never=ICE_FINE,
             mended_by="routed",
+            change="signal the fingerprint of the certificate in use",
+        ),
+    ),
+    Scenario(
+        name="dtls-alert",
+        title="the certificate is not the one that was signalled, DTLS 1.2",
+        story="""
+aiortc offers, Chromium answers, and the fingerprint in the offer is altered on its way. Chromium, the DTLS
+client, refuses aiortc's certificate with an alert, which DTLS 1.2 sends in the clear.
+""",
+        topology=routed(),
+        offerer=Agent(kind="aiortc"),
+        edits=(Edit("answerer", "a=fingerprint:(sha-...) ..:..:", r"a=fingerprint:\1 00:00:"),),
+        until=Until("failed", hold=3.0, timeout=25.0, who="either"),
+        expect=Expect(
+            "connected",
+            ended=("*", "*"),
+            root_cause="dtls-alert",
+            never=ICE_FINE,
+            mended_by="aiortc-chromium",
             change="signal the fingerprint of the certificate in use",
         ),
     ),
@@ -170,5 +205,18 @@ answerer's consent checks still arrive and are answered, and the answers die.
             mended_by="routed",
             change="keep the path from the offerer to the answerer open",
         ),
+    ),
+    Scenario(
+        name="consent-missing",
+        title="data flows, consent checks do not",
+        story="""
+Two bare ICE agents connect, and then neither asks for consent any more, though both send ten datagrams a
+second.
+""",
+        topology=routed(),
+        offerer=Agent(kind="aioice", options={"no_consent": True}),
+        answerer=Agent(kind="aioice", options={"no_consent": True}),
+        until=Until(hold=45.0),
+        expect=Expect("connected", also=("consent-missing",), never=ICE_FINE),
     ),
 )  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from captures.lab.model import Agent, Expect, Scenario, Until, Vantage
-from captures.lab.topologies import asymmetric, forward_rules, lan, routed
+from captures.lab.servers import COTURN, NAT_A, SERVER, stun, turn
+from captures.lab.topologies import asymmetric, forward_rules, lan, routed, two_nats
 
 GROUP = "Other implementations"
 
@@ -34,10 +35,23 @@ SCENARIOS = (
     healthy("aiortc-aiortc", AIORTC, AIORTC, "aiortc at both ends"),
     healthy("aiortc-chromium", AIORTC, Agent(), "aiortc offers, Chromium answers"),
     healthy("libnice-chromium", LIBNICE, Agent(), "GStreamer with libnice offers, Chromium answers"),
-    healthy("libnice-aiortc", LIBNICE, AIORTC, "GStreamer with libnice offers, aiortc answers"),
     healthy("libnice-libnice", LIBNICE, LIBNICE, "GStreamer with libnice at both ends"),
     healthy("werift-chromium", WERIFT, Agent(), "werift offers, Chromium answers"),
     healthy("werift-aiortc", WERIFT, AIORTC, "werift offers, aiortc answers"),
+    Scenario(
+        name="libnice-aiortc",
+        title="GStreamer and aiortc have no cipher suite in common",
+        story="""
+GStreamer 1.22 offers with an RSA certificate, aiortc answers and offers suites for ECDSA certificates only.
+ICE succeeds, and GStreamer refuses the ClientHello with a handshake failure alert. Nothing was done to
+bring this about: these two do not get on.
+""",
+        topology=lan(),
+        offerer=LIBNICE,
+        answerer=AIORTC,
+        until=Until("failed", hold=8.0, timeout=30.0),
+        expect=Expect("connected", ended=("failed", "failed"), root_cause="dtls-alert", never=QUIET),
+    ),
     Scenario(
         name="aiortc-asymmetric-dead",
         title="the motivating case with aiortc, failing",
@@ -106,6 +120,49 @@ a pair up when the transaction has timed out.
             never=(*NO_NAT, "icmp-rejected", "relay-needed"),
             mended_by="libnice-chromium",
             change="let the router forward UDP both ways",
+        ),
+    ),
+    Scenario(
+        name="aioice-turn",
+        title="relay to relay, bare ICE agents",
+        story="As `turn-udp`, with aioice at both ends and its own TURN client.",
+        topology=two_nats(random_a=True, random_b=True),
+        servers=(COTURN,),
+        offerer=Agent(kind="aioice", ice_servers=(turn(),), policy="relay"),
+        answerer=Agent(kind="aioice", ice_servers=(turn(),), policy="relay"),
+        vantages=(SERVER,),
+        expect=Expect("connected", never=(*QUIET, "turn-unauthorized", "relay-needed")),
+    ),
+    Scenario(
+        name="libnice-nats-stun",
+        title="NATs at both ends and STUN, libnice against Chromium",
+        story="As `nats-stun`, with GStreamer's webrtcbin (libnice) as the offerer.",
+        topology=two_nats(),
+        servers=(COTURN,),
+        offerer=Agent(kind="webrtcbin", ice_servers=(stun(),)),
+        answerer=Agent(ice_servers=(stun(),)),
+        vantages=(NAT_A, SERVER),
+        expect=Expect(
+            "connected", never=("icmp-rejected", "bad-credentials", "symmetric-nat", "relay-needed")
+        ),
+    ),
+    Scenario(
+        name="aiortc-nats-symmetric",
+        title="symmetric NATs at both ends and STUN, aiortc",
+        story="As `nats-symmetric-stun`, with aiortc at both ends.",
+        topology=two_nats(random_a=True, random_b=True),
+        servers=(COTURN,),
+        offerer=Agent(kind="aiortc", ice_servers=(stun(),)),
+        answerer=Agent(kind="aiortc", ice_servers=(stun(),)),
+        vantages=(NAT_A, SERVER),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="relay-needed",
+            also=("symmetric-nat",),
+            never=("icmp-rejected", "bad-credentials", "role-conflict", "one-way-nat", "host-only"),
+            mended_by="nats-symmetric-turn",
+            change="offer a TURN relay that both agents reach",
         ),
     ),
 )

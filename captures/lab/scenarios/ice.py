@@ -29,13 +29,14 @@ SCENARIOS = (
         title="the answerer is told a wrong ICE password",
         story="""
 The offer's ice-pwd is altered on its way to the answerer. The answerer's checks fail the offerer's
-integrity check, and so do, at the answerer, the answers to them.
+integrity check and are refused with 401; the offerer's own checks succeed, and it waits for DTLS.
 """,
         topology=lan(),
         edits=(Edit("answerer", "^a=ice-pwd:....", "a=ice-pwd:XXXX"),),
-        until=FAILED,
+        until=Until("failed", who="answerer", hold=1.0, timeout=60.0),
         expect=Expect(
             "failed",
+            ended=("*", "failed"),
             root_cause="bad-credentials",
             direction="answerer -> offerer",
             never=(*PATH_FINE, "role-conflict"),
@@ -48,7 +49,8 @@ integrity check, and so do, at the answerer, the answers to them.
         title="the answerer is told a wrong ICE user fragment",
         story="""
 The offer's ice-ufrag is altered on its way to the answerer, in the description and in the candidates: the
-answerer's checks name an agent that does not exist.
+answerer's checks name an agent that does not exist, and the offerer's checks name one that the answerer
+does not expect. Each refuses the other's with 401.
 """,
         topology=lan(),
         edits=(
@@ -59,7 +61,6 @@ answerer's checks name an agent that does not exist.
         expect=Expect(
             "failed",
             root_cause="bad-credentials",
-            direction="answerer -> offerer",
             never=(*PATH_FINE, "role-conflict"),
             mended_by="direct",
             change="carry the offer's ice-ufrag unaltered",
@@ -74,9 +75,10 @@ As `wrong-password`, with aioice at both ends: it answers a check it cannot veri
         topology=lan(),
         offerer=aioice(),
         answerer=aioice(remote_password="thisisnotthepassword00"),
-        until=Until("failed", hold=1.0, timeout=60.0),
+        until=Until("failed", who="answerer", hold=1.0, timeout=110.0),
         expect=Expect(
             "failed",
+            ended=("*", "failed"),
             root_cause="bad-credentials",
             direction="answerer -> offerer",
             never=(*PATH_FINE, "role-conflict"),
@@ -152,6 +154,68 @@ The controlling agent checks, sees every check succeed, and never sends USE-CAND
         ),
     ),
     Scenario(
+        name="late-nomination",
+        title="the controlling agent takes ten seconds to nominate",
+        story="Checks succeed at once; the controlling agent nominates ten seconds later.",
+        topology=lan(),
+        offerer=aioice(nominate_after=10),
+        answerer=aioice(),
+        until=Until(hold=5.0, timeout=40.0),
+        expect=Expect("connected", also=("late-nomination",), never=(*PATH_FINE, "never-nominated")),
+    ),
+    Scenario(
+        name="gave-up-early",
+        title="the path opens after ten seconds, the agents gave up after four",
+        story="""
+The router drops UDP for the first ten seconds, as one that is still busy with its link would. Both agents
+repeat a check twice and then give up, long before the path is open.
+""",
+        topology=routed(forward_rules("meta l4proto udp drop")),
+        offerer=aioice(retries=2),
+        answerer=aioice(retries=2),
+        steps=(Step(10.0, "exec", "router", "nft flush ruleset"),),
+        until=Until("failed", hold=10.0, timeout=30.0),
+        expect=Expect(
+            "failed",
+            root_cause="no-answer",
+            also=("gave-up-early",),
+            never=(*PATH_FINE, "bad-credentials", "role-conflict"),
+            mended_by="patient",
+            change="keep checking until the transaction times out",
+        ),
+    ),
+    Scenario(
+        name="patient",
+        title="the path opens after ten seconds, the agents are patient",
+        story="As `gave-up-early`, with agents that repeat an unanswered check as often as they should.",
+        topology=routed(forward_rules("meta l4proto udp drop")),
+        offerer=aioice(),
+        answerer=aioice(),
+        steps=(Step(10.0, "exec", "router", "nft flush ruleset"),),
+        until=Until(hold=6.0, timeout=70.0),
+        expect=Expect("connected", also=("slow-checks",), never=(*PATH_FINE, "gave-up-early", "no-answer")),
+    ),
+    Scenario(
+        name="bad-request",
+        title="checks without USERNAME are refused with 400",
+        story="""
+The answerer leaves USERNAME out of its checks. The offerer refuses each with 400; its own checks succeed.
+""",
+        topology=lan(),
+        offerer=aioice(),
+        answerer=aioice(no_username=True),
+        until=Until("failed", who="answerer", hold=1.0, timeout=110.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "failed"),
+            root_cause="bad-request",
+            direction="answerer -> offerer",
+            never=(*PATH_FINE, "role-conflict"),
+            mended_by="aioice-direct",
+            change="send USERNAME with every check",
+        ),
+    ),
+    Scenario(
         name="ice-restart",
         title="ICE restart in mid-call",
         story="Five seconds into a healthy call the offerer restarts ICE: new credentials, a new generation.",
@@ -159,6 +223,26 @@ The controlling agent checks, sees every check succeed, and never sends USE-CAND
         steps=(Step(5.0, "restart", "offerer", after="connected"),),
         until=Until(hold=5.0, not_before=7.0),
         expect=Expect("connected", also=("ice-restart",), never=(*PATH_FINE, "ice-restart-incomplete")),
+    ),
+    Scenario(
+        name="ice-restart-incomplete",
+        title="ICE restart that only one side knows of",
+        story="""
+Five seconds into the call the offerer restarts ICE, but its new credentials are replaced by the old ones on
+their way: the answerer sees no restart and goes on with the old.
+""",
+        topology=routed(),
+        edits=(Edit("answerer", "", stale=True, generation=1),),
+        steps=(Step(5.0, "restart", "offerer", after="connected"),),
+        until=Until(name="never", timeout=45.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "*"),
+            root_cause="ice-restart-incomplete",
+            never=PATH_FINE,
+            mended_by="ice-restart",
+            change="carry the new credentials of the restart to the answerer",
+        ),
     ),
     Scenario(
         name="late-trickle",

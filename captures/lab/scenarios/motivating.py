@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from captures.lab.model import Expect, Scenario, Until, Vantage
+from captures.lab.model import Agent, Expect, Scenario, Turn, Until, Vantage
+from captures.lab.servers import stun, turn
 from captures.lab.topologies import asymmetric, lan
 
 GROUP = "Direct, and the motivating case"
 
 NAT_OUTSIDE = Vantage("nat-a-outside", "nat-a", "core", "outside the NAT router, towards edge-b")
+SERVER = "10.20.0.5"
+COTURN = Turn("server", SERVER)
+STUN = Agent(ice_servers=(stun(SERVER),))
+TURN = Agent(ice_servers=(turn(SERVER),))
 FAILED = Until("failed", hold=1.0, timeout=60.0)
 
 SCENARIOS = (
@@ -56,6 +61,73 @@ pair carries the call.
             "connected",
             also=("asymmetric-response",),
             never=("icmp-rejected", "bad-credentials", "role-conflict", "symmetric-nat", "relay-needed"),
+        ),
+    ),
+    Scenario(
+        name="asymmetric-dead-stun",
+        title="the failing form with a STUN server: it does not help",
+        story="""
+As `asymmetric-dead`, with a STUN server that both agents reach. The offerer learns its outside address and
+offers it, but that is the very address to which nothing of the answerer's gets through.
+""",
+        topology=asymmetric(way_back=False),
+        servers=(COTURN,),
+        offerer=STUN,
+        answerer=STUN,
+        vantages=(NAT_OUTSIDE,),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="one-way-nat",
+            direction="answerer -> nat-a",
+            also=("asymmetric-response",),
+            never=(
+                "icmp-rejected",
+                "bad-credentials",
+                "role-conflict",
+                "symmetric-nat",
+                "stun-server-unreachable",
+                "host-only",
+            ),
+            mended_by="asymmetric-dead-turn",
+            change="offer a TURN relay that both agents reach (or open the way to the NAT's outside address)",
+        ),
+    ),
+    Scenario(
+        name="asymmetric-dead-turn",
+        title="the failing form with a TURN relay: it helps",
+        story="As `asymmetric-dead`, with a TURN relay that both agents reach. It carries the call.",
+        topology=asymmetric(way_back=False),
+        servers=(COTURN,),
+        offerer=TURN,
+        answerer=TURN,
+        vantages=(NAT_OUTSIDE, Vantage("server", "server", "lan-b", "on the server's interface")),
+        expect=Expect(
+            "connected", never=("bad-credentials", "role-conflict", "turn-unauthorized", "relay-needed")
+        ),
+    ),
+    Scenario(
+        name="asymmetric-rescued-stun",
+        title="the rescued form with a STUN server",
+        story="""
+As `asymmetric-rescued`, with a STUN server: the offerer's server-reflexive candidate is the NAT's outside
+address, which a peer-reflexive pair had to find out without it.
+""",
+        topology=asymmetric(way_back=True),
+        servers=(COTURN,),
+        offerer=STUN,
+        answerer=STUN,
+        vantages=(NAT_OUTSIDE,),
+        expect=Expect(
+            "connected",
+            never=(
+                "icmp-rejected",
+                "bad-credentials",
+                "role-conflict",
+                "symmetric-nat",
+                "relay-needed",
+                "host-only",
+            ),
         ),
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from captures.lab.model import Agent, Expect, Link, Node, Scenario, Topology, Until
 from captures.lab.servers import COTURN, NAT_A, NAT_B, SERVER, stun, turn
-from captures.lab.topologies import forward_rules, two_nats
+from captures.lab.topologies import two_nats
 
 GROUP = "NATs at both ends"
 
@@ -97,7 +97,7 @@ def same_nat(rules: str, note: str) -> Topology:
                 forward=True,
                 rules=rules,
             ),
-            Node("isp", (Link("public", ("203.0.113.1/24",)),), forward=True, rules=forward_rules("drop")),
+            Node("isp", (Link("public", ("203.0.113.1/24",)),), ("blackhole default",), forward=True),
             Node("server", (Link("public", ("203.0.113.5/24",)),), ("default via 203.0.113.1",)),
         ),
         f"""

@@ -22,7 +22,7 @@ VPN = Topology(
             ("default via 192.168.10.1", "default via 10.8.0.1 table 8"),
             policy=("from 10.8.0.2 table 8",),
         ),
-        Node("vpn-end", (Link("vpn", ("10.8.0.1/24",)),), forward=True, rules=forward_rules("drop")),
+        Node("vpn-end", (Link("vpn", ("10.8.0.1/24",)),), ("blackhole default",), forward=True),
         Node(
             "router",
             (Link("lan-a", ("192.168.10.1/24",)), Link("lan-b", ("192.168.20.1/24",))),

@@ -183,4 +183,43 @@ offerer's only coming in.
             change="let the router forward UDP both ways",
         ),
     ),
+    Scenario(
+        name="capture-ended-early",
+        title="a one-way drop whose capture ends after forty packets",
+        story="""
+As `one-way-drop`, but the captures stop in the middle of the checks, long before an agent gives up.
+""",
+        topology=routed(forward_rules(f"{A_TO_B} drop")),
+        own_vantages=False,
+        vantages=(
+            Vantage("offerer", "offerer", "lan-a", "at the offerer, the first forty packets", packets=40),
+            Vantage("answerer", "answerer", "lan-b", "at the answerer, the first forty packets", packets=40),
+        ),
+        until=FAILED,
+        expect=Expect(
+            "checking",
+            ended=("failed", "failed"),
+            root_cause="one-way-loss",
+            direction="offerer -> answerer",
+            also=("capture-ended-early",),
+            never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected"),
+            mended_by="routed",
+            change="let the router forward UDP both ways",
+        ),
+    ),
+    Scenario(
+        name="capture-no-stun",
+        title="a healthy call captured where only its signalling passes",
+        story="""
+The call of `signalling-in-capture`, captured at the signalling server: WebSocket messages, and not one STUN
+packet.
+""",
+        topology=WITH_SERVER,
+        offerer=SOCKET,
+        answerer=SOCKET,
+        websocket="192.168.10.5",
+        own_vantages=False,
+        vantages=(Vantage("server", "server", "lan", "at the signalling server"),),
+        expect=Expect("connected", also=("no-stun",), never=(*QUIET, "host-only")),
+    ),
 )

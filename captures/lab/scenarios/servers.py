@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captures.lab.model import Agent, Expect, Link, Node, Scenario, Step, Topology, Turn, Until
-from captures.lab.servers import COTURN, NAT_A, NAT_B, PUBLIC, SERVER, stun, turn
+from captures.lab.servers import COTURN, NAT_A, NAT_B, PUBLIC, SERVER, stun, turn, turns
 from captures.lab.topologies import forward_rules, one_nat, two_nats, with_rules
 
 GROUP = "STUN and TURN servers"
@@ -13,6 +13,7 @@ STUN = Agent(ice_servers=(stun(),))
 TURN = Agent(ice_servers=(turn(),))
 RELAY = Agent(ice_servers=(turn(),), policy="relay")
 RELAY_TCP = Agent(ice_servers=(turn(transport="tcp"),), policy="relay")
+RELAY_TLS = Agent(ice_servers=(turns(),), policy="relay", options={"any_certificate": True})
 WRONG = Agent(ice_servers=(turn(password="wrong"),))
 BOTH_TRANSPORTS = Agent(ice_servers=(turn(), turn(transport="tcp")))
 SYMMETRIC = two_nats(random_a=True, random_b=True)
@@ -270,6 +271,54 @@ the server and lets everything else pass: the allocation expires while traffic g
         vantages=(SERVER,),
         until=Until(hold=45.0),
         expect=Expect("connected", never=(*QUIET, "turn-unauthorized", "turn-allocation-expired")),
+    ),
+    Scenario(
+        name="turn-permission-expired",
+        title="permissions are not refreshed",
+        story="""
+Half a minute into a relayed call the offerer's router begins to drop CreatePermission and ChannelBind
+requests. The permission lasts 300 seconds; after that the server drops what passes, though the allocation
+lives on.
+""",
+        topology=two_nats(random_a=True, random_b=True),
+        servers=(COTURN,),
+        offerer=RELAY,
+        answerer=RELAY,
+        vantages=(SERVER,),
+        steps=(
+            Step(
+                30.0,
+                "exec",
+                "nat-a",
+                "nft add rule inet filter forward udp dport 3478 @th,64,16 { 0x0008, 0x0009 } drop",
+                after="connected",
+            ),
+        ),
+        until=Until("failed", hold=1.0, timeout=420.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "*"),
+            root_cause="turn-permission-missing",
+            never=(*QUIET, "turn-unauthorized", "turn-server-lost", "host-only"),
+            mended_by="turn-udp",
+            change="let the requests that refresh the permission through",
+        ),
+    ),
+    Scenario(
+        name="turn-tls",
+        title="relay to relay over TLS",
+        story="As `turn-tcp`, with TLS: what passes between the agents and the server cannot be seen.",
+        topology=SYMMETRIC,
+        servers=(Turn("server", PUBLIC, tls=True),),
+        offerer=RELAY_TLS,
+        answerer=RELAY_TLS,
+        vantages=(SERVER,),
+        expect=Expect(
+            "connected",
+            also=("opaque-turn-tls",),
+            unseen="everything between the agents and the server, which is encrypted",
+            never=(*QUIET, "turn-unauthorized", "udp-blocked", "relay-needed", "host-only"),
+        ),
     ),
     Scenario(
         name="turn-mismatch",
