@@ -146,22 +146,27 @@ class Message:
 
     @property
     def username(self) -> str | None:
+        """USERNAME; in a check `receiver-ufrag:sender-ufrag`."""
         return self._text("USERNAME")
 
     @property
     def realm(self) -> str | None:
+        """REALM: what the long-term credentials are for."""
         return self._text("REALM")
 
     @property
     def nonce(self) -> str | None:
+        """NONCE that the server handed out."""
         return self._text("NONCE")
 
     @property
     def software(self) -> str | None:
+        """SOFTWARE, or SERVER in classic STUN."""
         return self._text("SOFTWARE", "SERVER")
 
     @property
     def priority(self) -> int | None:
+        """PRIORITY that a peer-reflexive candidate learned from this check would get."""
         return _typed(self, int, "PRIORITY")
 
     @property
@@ -179,6 +184,7 @@ class Message:
 
     @property
     def tie_breaker(self) -> int | None:
+        """The tie-breaker that came with the role."""
         return _typed(self, int, "ICE-CONTROLLING", "ICE-CONTROLLED")
 
     @property
@@ -200,20 +206,24 @@ class Message:
 
     @property
     def error_code(self) -> int | None:
+        """Code of an error response."""
         error = _typed(self, ErrorValue, "ERROR-CODE")
         return error.code if error else None
 
     @property
     def error_reason(self) -> str | None:
+        """Reason phrase of an error response, as the server wrote it."""
         error = _typed(self, ErrorValue, "ERROR-CODE")
         return error.reason if error else None
 
     @property
     def lifetime_s(self) -> int | None:
+        """LIFETIME in seconds."""
         return _typed(self, int, "LIFETIME")
 
     @property
     def channel(self) -> int | None:
+        """CHANNEL-NUMBER."""
         return _typed(self, int, "CHANNEL-NUMBER")
 
     @property

@@ -221,6 +221,7 @@ def unpack_ms_sequence(value: bytes, key: bytes) -> Value:
 
 
 def unpack_ms_quality(value: bytes, key: bytes) -> Value:
+    """Kind of stream and quality of service, as in MS-TURN."""
     stream = int.from_bytes(value[:2])
     streams = {1: "audio", 2: "video", 3: "supplemental video", 4: "data"}
     return ServiceQuality(streams.get(stream, f"stream type {stream}"), value[2:4] == b"\0\1")
