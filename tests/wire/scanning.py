@@ -24,8 +24,9 @@ GUARD = b"\xa5" * 64
 
 
 def block_of(packets, linktype=1, snap=1 << 20, guard=GUARD, first_frame=1, directions=None, step_ns=10**6):
-    """A block of packets, cut at `snap`, with the guard between them, and its interface."""
-    kept = [packet[:snap] for packet in packets]
+    """A block of packets, cut at `snap` (one for all or a list), with the guard between them, and its interface."""
+    snaps = [snap] * len(packets) if isinstance(snap, int) else snap
+    kept = [packet[:size] for packet, size in zip(packets, snaps, strict=True)]
     sizes = np.array([len(packet) for packet in kept], np.int64)
     starts = np.cumsum(sizes + len(guard)) - sizes
     block = Block(
