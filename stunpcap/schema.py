@@ -195,6 +195,11 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("role", Kind.CATEGORY, "role the sender claimed", ROLE),
         Column("username", Kind.TEXT, "USERNAME of the request"),
         Column("responses", Kind.COUNT, "response packets captured, duplicates not counted"),
+        Column(
+            "unheard",
+            Kind.FLAG,
+            "the request was repeated over a second after its response had been captured: that did not arrive",
+        ),
     ),
     "sessions": (
         Column("session_id", Kind.COUNT, "number of the session, from 1, in order of time"),

@@ -1,7 +1,8 @@
 """How each session ended: roles, the nominated pair, DTLS and media on it, and the state.
 
-A session is connected once a nomination was answered, or where protected media shows that one was; it is disconnected
-if checks on the nominated pair went unanswered in the end; failed if no pair is left to try.
+A session is connected once a nomination was answered and the other agent's checks on that pair did not fail, or where
+protected media shows as much; disconnected if checks on the nominated pair went unanswered in the end; failed if no
+pair is left to try.
 """
 
 from __future__ import annotations
@@ -114,10 +115,12 @@ def _nominated(correlated: Correlated, directed: Directed, agents: Agents, count
     table, pairs = correlated.table, directed.table
     checks = np.flatnonzero(directed.of_transaction >= 0)
     row = directed.of_transaction[checks]
+    back = directed.reverse[row]
     counted = (
         table["nominating"][checks]
         & (table["outcome"][checks] == OUT["success"])
         & (pairs["state"][row] == STATE["succeeded"])
+        & ((back < 0) | (pairs["state"][back] != STATE["failed"]))
     )
     checks, row = checks[counted], row[counted]
     order = np.argsort(table["response_time"][checks], kind="stable")
@@ -183,31 +186,46 @@ def _states(
     count: int,
 ) -> Any:
     """How each session ended."""
-    table, pairs = correlated.table, directed.table
+    pairs = directed.table
     pair_session = pairs["session_id"] - 1
     trying = count_in(pair_session, count, pairs["state"] == STATE["in-progress"]) > 0
     failed = count_in(pair_session, count, pairs["state"] == STATE["failed"]) > 0
-    succeeded = count_in(pair_session, count, pairs["state"] == STATE["succeeded"]) > 0
+    # A pair that works in both directions, or in the only one that is checked, waits for its nomination.
+    works = pairs["state"] == STATE["succeeded"]
+    works &= (directed.reverse < 0) | (pairs["state"][directed.reverse] != STATE["failed"])
+    succeeded = count_in(pair_session, count, works) > 0
     connected = (nominated >= 0) | (dtls == HANDSHAKE["done"]) | ((media[0] > 0) & (media[1] > 0))
     state = np.full(count, LEVEL["checking"], np.int8)
-    state[(failed | succeeded) & ~trying] = LEVEL["failed"]
+    state[failed & ~trying & ~succeeded] = LEVEL["failed"]
     state[connected] = LEVEL["connected"]
 
-    # Disconnected: on the nominated pair the checks after the last answer all stayed without one.
-    of_pair = np.full(int(pairs["pair_id"].max(initial=0)) + 1, -1, np.int64)
-    chosen = nominated[nominated >= 0]
-    of_pair[pairs["pair_id"][chosen]] = pair_session[chosen]
-    checks = np.flatnonzero(directed.of_transaction >= 0)
-    session = of_pair[pairs["pair_id"][directed.of_transaction[checks]]]
-    checks, session = checks[session >= 0], session[session >= 0]
-    good = table["outcome"][checks] == OUT["success"]
-    last_good = maximum_in(session[good], count, table["response_time"][checks][good], NAT)
-    silent = np.isin(table["outcome"][checks], [OUT["unanswered"], OUT["icmp"]])
-    silent &= table["first_time"][checks] > last_good[session]
-    last_silent = maximum_in(session[silent], count, table["last_time"][checks][silent], NAT)
-    gone = (count_in(session[silent], count) >= 2) & (last_silent - last_good >= DISCONNECTED_AFTER)
-    state[connected & gone & (last_good > NAT)] = LEVEL["disconnected"]
+    state[connected & _gone(correlated, directed, nominated, count)] = LEVEL["disconnected"]
     return state
+
+
+def _gone(correlated: Correlated, directed: Directed, nominated: Ints, count: int) -> Any:
+    """Whether in either direction of the nominated pair all checks after the last answer stayed without one."""
+    table, pairs = correlated.table, directed.table
+    session_of = np.full(len(pairs), -1, np.int64)
+    for rows in (nominated, np.where(nominated >= 0, directed.reverse[nominated], -1)):
+        has = rows >= 0
+        session_of[rows[has]] = np.flatnonzero(has)
+    checks = np.flatnonzero(directed.of_transaction >= 0)
+    row = directed.of_transaction[checks]
+    checks, row = checks[session_of[row] >= 0], row[session_of[row] >= 0]
+    good = table["outcome"][checks] == OUT["success"]
+    last_good = maximum_in(row[good], len(pairs), table["response_time"][checks][good], NAT)
+    silent = np.isin(table["outcome"][checks], [OUT["unanswered"], OUT["icmp"]])
+    silent &= table["first_time"][checks] > last_good[row]
+    last_silent = maximum_in(row[silent], len(pairs), table["last_time"][checks][silent], NAT)
+    gone = (
+        (count_in(row[silent], len(pairs)) >= 2)
+        & (last_good > NAT)
+        & (last_silent - np.maximum(last_good, 0) >= DISCONNECTED_AFTER)
+    )
+    result = np.zeros(count, np.bool_)
+    result[session_of[gone & (session_of >= 0)]] = True
+    return result
 
 
 def _vantages(table: Table, rows: Ints, session: Ints, count: int, pools: Pools) -> Ints:

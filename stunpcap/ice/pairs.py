@@ -18,8 +18,8 @@ from stunpcap.ice.transactions import KIND, OUT, SECOND, Correlated
 from stunpcap.schema import CANDIDATE_TYPE, PAIR_STATE, PATH
 from stunpcap.table import MISSING, NAT, Pools, Table
 
-GAVE_UP = 15 * SECOND
-"""How long the most patient agent of those that never stop (libwebrtc) takes a silent pair for usable."""
+GAVE_UP = 10 * SECOND
+"""After so long in vain a pair counts as failed, though its agent may go on: libwebrtc does for 15 s, others for 39."""
 NEVER = int(np.iinfo(np.int64).max)
 
 STATE = {name: code for code, name in enumerate(PAIR_STATE)}
@@ -63,7 +63,8 @@ def build_pairs(
     orphan = outcome == OUT["orphan"]
     failed_orphan = orphan & (table["error_code"][rows] >= 0)
     answered = (outcome == OUT["success"]) | (orphan & ~failed_orphan)
-    nominating = table["nominating"][rows] & (outcome == OUT["success"])
+    unheard = table["unheard"][rows]
+    nominating = table["nominating"][rows] & (outcome == OUT["success"]) & ~unheard
     answer_time = table["response_time"][rows]
 
     row_session, row_pair = agents.of_transaction[first], pair[first_of(row_of, count)]
@@ -87,6 +88,8 @@ def build_pairs(
         row_of[outcome == OUT["unanswered"]], count, table["last_time"][rows][outcome == OUT["unanswered"]], NAT
     )
     first_answer = minimum_in(row_of[answered], count, answer_time[answered], NEVER)
+    heard = count_in(row_of, count, answered & ~unheard)
+    all_unheard = (heard == 0) & (count_in(row_of, count, unheard) > 0)
     mapped_rows = np.flatnonzero(answered & (table["mapped"][rows] >= 0))
     last_mapped = last_of(row_of[mapped_rows], count)
     mapped = np.where(last_mapped >= 0, _pick(table["mapped"][rows[mapped_rows]], last_mapped), MISSING)
@@ -95,6 +98,7 @@ def build_pairs(
         counts,
         waited_until,
         first_answer,
+        all_unheard,
         reverse,
         mapped,
         table["src"][first],
@@ -103,7 +107,7 @@ def build_pairs(
         places,
         pools,
     )
-    state = _states(counts, path, reverse, first_time, last_time, row_vantage, ends)
+    state = _states(counts, heard, path, reverse, first_time, last_time, row_vantage, ends)
 
     counted = nominating & (state[row_of] == STATE["succeeded"])
     nominated_time = minimum_in(pair[counted], n_pairs, answer_time[counted], NEVER)
@@ -176,6 +180,7 @@ def _paths(
     counts: dict[str, Ints],
     waited_until: Ints,
     first_answer: Ints,
+    all_unheard: Any,
     reverse: Ints,
     mapped: Ints,
     src: Ints,
@@ -190,7 +195,8 @@ def _paths(
     - An ICMP error and no answer: rejected.
     - Silence, at the receiver's own capture: the packets arrived all the same.
     - Silence, while the other side's checks on the same pair arrive and are answered, and our checks went on after
-      that: the other side has all it needs to answer, so what goes this way is lost.
+      that: the other side has all it needs to answer, so what goes this way is lost.  The same if the other side
+      repeats checks that were answered.
     """
     path = np.full(len(src), WAY["unknown"], np.int8)
     address_of = pools.endpoints.addresses
@@ -199,10 +205,11 @@ def _paths(
         local = list(place.local)
         at_receiver |= (vantage == number) & np.isin(address_of[dst], local) & ~np.isin(address_of[src], local)
     arrived = counts["responses_received"] + counts["errors_received"] + counts["other_address"] > 0
-    silent = ~arrived & (counts["unanswered"] > 0)
+    silent = ~arrived & (waited_until > NAT)
     other_answered = np.where(reverse >= 0, first_answer[reverse], NEVER)
     path[silent & at_receiver] = WAY["delivered"]
     path[silent & ~at_receiver & (waited_until >= other_answered)] = WAY["lost"]
+    path[~arrived & ~at_receiver & (reverse >= 0) & all_unheard[reverse]] = WAY["lost"]
     path[~arrived & (counts["icmp_received"] > 0)] = WAY["rejected"]
     path[arrived] = WAY["delivered"]
     path[arrived & (mapped >= 0) & (mapped != src)] = WAY["rewritten"]
@@ -211,6 +218,7 @@ def _paths(
 
 def _states(
     counts: dict[str, Ints],
+    heard: Ints,
     path: Any,
     reverse: Ints,
     first_time: Ints,
@@ -221,17 +229,17 @@ def _states(
     """succeeded, failed or in-progress.
 
     A direction has failed once its agent stopped without success, or has gone on in vain for `GAVE_UP`.  An answer that
-    had to go where packets are lost is none.
+    had to go where packets are lost is none, nor is one after which the check was repeated.
     """
     end = np.array([ends[int(number)] for number in vantage], np.int64)
     in_vain = (reverse >= 0) & (path[reverse] == WAY["lost"])
-    succeeded = (counts["responses_received"] > 0) & ~in_vain
+    succeeded = (heard > 0) & ~in_vain
     concluded = sum(counts[name] for name in ("unanswered", "errors_received", "icmp_received", "other_address"))
-    concluded = concluded + np.where(in_vain, counts["responses_received"], 0)
+    concluded = concluded + np.where(succeeded, 0, counts["responses_received"])
     gap = (last_time - first_time) // np.maximum(counts["transmissions"] - 1, 1)
     stopped = end > last_time + np.maximum(2 * gap, SECOND)
     state = np.full(len(path), STATE["in-progress"], np.int8)
-    state[(concluded > 0) & (stopped | (end - first_time >= GAVE_UP))] = STATE["failed"]
+    state[((concluded > 0) & stopped) | (end - first_time >= GAVE_UP)] = STATE["failed"]
     state[succeeded] = STATE["succeeded"]
     return state
 

@@ -7,15 +7,15 @@ and checks of agents that send no USERNAME, are told by the addresses.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from stunpcap.ice.columns import Ints, first_of, group, minimum_in
-from stunpcap.ice.transactions import KIND, OUT, SECOND, Correlated
-from stunpcap.table import MISSING, NO_NUMBER, Pools, Table
+from stunpcap.ice.restarts import generations, merge_transitions
+from stunpcap.ice.transactions import KIND, OUT, Correlated
+from stunpcap.table import MISSING, Pools, Table
 
 
 @dataclass(slots=True)
@@ -60,6 +60,7 @@ def find_sessions(correlated: Correlated, messages: Table, pools: Pools) -> Agen
     low, high = np.minimum(sender, receiver), np.maximum(sender, receiver)
     session[named], count = group(low[named], high[named])
     count = _join_by_address(table, check, session, count, pools)
+    count = merge_transitions(table, session, sender, receiver, count)
     _renumber(table, session, count)
 
     members = np.flatnonzero(session >= 0)
@@ -70,8 +71,8 @@ def find_sessions(correlated: Correlated, messages: Table, pools: Pools) -> Agen
     has_names = first_named >= 0
     ufrag_a = np.where(has_names, sender[first_named], MISSING)
     ufrag_b = np.where(has_names, receiver[first_named], MISSING)
-    side = _sides(table, session, sender, ufrag_a, first, pools)
-    generation, restart_of = _generations(table, messages, correlated, session, side, first, ufrag_a, ufrag_b, pools)
+    side = _sides(table, session, sender, receiver, ufrag_a, ufrag_b, first, pools)
+    generation, restart_of = generations(table, messages, correlated, session, first, ufrag_a, ufrag_b, pools)
     return Agents(session, side, count, ufrag_a, ufrag_b, generation, restart_of)
 
 
@@ -130,12 +131,23 @@ def _renumber(table: Table, session: Ints, count: int) -> None:
     session[members] = position[session[members]]
 
 
-def _sides(table: Table, session: Ints, sender: Ints, ufrag_a: Ints, first: Ints, pools: Pools) -> Any:
+def _sides(
+    table: Table,
+    session: Ints,
+    sender: Ints,
+    receiver: Ints,
+    ufrag_a: Ints,
+    ufrag_b: Ints,
+    first: Ints,
+    pools: Pools,
+) -> Any:
     """Who sent each request: 0 for A, 1 for B, -1 for transactions of no session."""
     side = np.full(len(table), -1, np.int8)
     member = session >= 0
     named = member & (sender >= 0)
-    side[named] = sender[named] != ufrag_a[session[named]]
+    # After a restart one of the two ufrags in a USERNAME may be of the generation before.
+    from_a = (sender[named] == ufrag_a[session[named]]) | (receiver[named] == ufrag_b[session[named]])
+    side[named] = ~from_a
     rest = np.flatnonzero(member & ~named)
     if not len(rest):
         return side
@@ -154,59 +166,3 @@ def _sides(table: Table, session: Ints, sender: Ints, ufrag_a: Ints, first: Ints
             known = int(address_of[src] != address_of[table["src"][first[number]]])
         side[row] = known
     return side
-
-
-def _generations(
-    table: Table,
-    messages: Table,
-    correlated: Correlated,
-    session: Ints,
-    side: Any,
-    first: Ints,
-    ufrag_a: Ints,
-    ufrag_b: Ints,
-    pools: Pools,
-) -> tuple[Ints, Ints]:
-    """ICE restarts (RFC 8445 section 9): sessions of the same two agents with new ufrags.
-
-    A later session follows an earlier one if it uses the same two endpoints; or if it begins over a second later
-    between the same two addresses, and an agent kept its tie-breaker or its ufrag.
-    """
-    count = len(first)
-    generation = np.zeros(count, np.int64)
-    restart_of = np.full(count, MISSING, np.int64)
-    if count < 2:
-        return generation, restart_of
-    start = table["first_time"][first]
-    address_of = pools.endpoints.addresses
-    rows = np.flatnonzero((session >= 0) & (correlated.request_rows >= 0))
-    src, dst = table["src"][rows], table["dst"][rows]
-    tie = messages["tie_breaker"][correlated.request_rows[rows]]
-    marks: dict[tuple[object, ...], list[int]] = {}
-
-    def enter(*columns: Any, label: str) -> None:
-        distinct = np.unique(np.stack([np.asarray(column, np.uint64) for column in columns]), axis=1)
-        for number, *mark in distinct.T.tolist():
-            marks.setdefault((label, *mark), []).append(number)
-
-    enter(session[rows], np.minimum(src, dst), np.maximum(src, dst), label="endpoints")
-    by_address = address_of[src], address_of[dst]
-    for label, mark in (
-        ("tie-breaker", np.where(tie == NO_NUMBER, 0, tie)),  # some agents say 0, all of them
-        ("ufrag a", ufrag_a[session[rows]] + 1),
-        ("ufrag b", ufrag_b[session[rows]] + 1),
-    ):
-        some = mark > 0
-        columns = (np.minimum(*by_address), np.maximum(*by_address), mark)
-        enter(session[rows][some], *(column[some] for column in columns), label=label.split()[0])
-
-    before: dict[int, int] = {}
-    for mark_, numbers in marks.items():
-        numbers.sort()
-        for earlier, later in itertools.pairwise(numbers):
-            if mark_[0] == "endpoints" or start[later] - start[earlier] > SECOND:
-                before[later] = max(before.get(later, -1), earlier)
-    for later in sorted(before):
-        generation[later] = generation[before[later]] + 1
-        restart_of[later] = before[later]
-    return generation, restart_of

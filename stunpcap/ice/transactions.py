@@ -175,6 +175,7 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
             "role": np.where(has_request, messages["role"][request_rows], MISSING),
             "username": np.where(has_request, messages["username"][request_rows], MISSING),
             "responses": count_in(of_message[responses], total),
+            "unheard": has_request & mirrored & (last_time > response_time + SECOND),
         },
     )
     order = np.lexsort((table["request_frame"], first_time, table["vantage"]))
