@@ -22,6 +22,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _INNER: list[Callable[..., Any]] = []
+_CACHED = True
+"""Whether compiled code can be kept on disk, as far as is known."""
 
 
 def inner(function: Callable[P, R]) -> Callable[P, R]:
@@ -70,7 +72,19 @@ class Kernel(Generic[R]):
         except ImportError:
             warnings.warn("numba is missing: large captures are read far slower", RuntimeWarning, stacklevel=4)
             return self.function
-        compiled: Callable[..., R] = numba.njit(cache=True, nogil=True)(self.function)
+        try:
+            compiled: Callable[..., R] = numba.njit(cache=True, nogil=True)(self.function)
+        except RuntimeError:  # neither the package's directory nor the user's cache can be written
+            global _CACHED
+            if _CACHED:
+                _CACHED = False
+                warnings.warn(
+                    "compiled code cannot be kept, and is made anew each time: "
+                    "let NUMBA_CACHE_DIR name a directory that can be written",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+            compiled = numba.njit(nogil=True)(self.function)
         return compiled
 
 

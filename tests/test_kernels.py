@@ -1,0 +1,121 @@
+"""Kernels run as they stand or compiled, by choice or for want of numba, and come to the same."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stunpcap import kernels
+from tests.places import LAB, ROOT
+
+CAPTURE = LAB / "asymmetric-dead" / "answerer.pcap"
+
+
+def total(data: Any, values: Any) -> int:
+    """The bytes and the values added up."""
+    result = 0
+    for position in range(len(data)):
+        result += int(data[position])
+    for position in range(len(values)):
+        result += int(values[position])
+    return result
+
+
+@pytest.mark.parametrize(
+    ("policy", "few", "many"), [("auto", False, True), ("always", True, True), ("never", False, False)]
+)
+def test_policy(monkeypatch: pytest.MonkeyPatch, policy: str, few: bool, many: bool) -> None:
+    monkeypatch.setenv("STUNPCAP_COMPILE", policy)
+    assert kernels.wanted(0, 100) is few
+    assert kernels.wanted(99, 100) is few
+    assert kernels.wanted(100, 100) is many
+
+
+def test_automatic_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STUNPCAP_COMPILE", raising=False)
+    assert [kernels.wanted(work, 10) for work in (9, 10)] == [False, True]
+
+
+def test_as_it_stands() -> None:
+    kernel = kernels.kernel(total)
+    assert kernel(memoryview(b"\1\2"), [3]) == kernel.run(False, memoryview(b"\1\2"), [3]) == 6
+    assert kernel.__doc__ == total.__doc__
+
+
+def test_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One warning that names the cost, and the same result."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    kernel = kernels.kernel(total)
+    with pytest.warns(RuntimeWarning, match=r"numba is missing.*slower"):
+        assert kernel.run(True, memoryview(b"\1\2"), np.array([3])) == 6
+    assert kernel.run(True, memoryview(b"\1\2"), np.array([4])) == 7, "and no second warning"
+
+
+def test_compiled_code_is_given_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(
+        kernels, "_numba", lambda: SimpleNamespace(njit=lambda **_: lambda f: lambda *a: given.extend(a) or f(*a))
+    )
+    assert kernels.kernel(total).run(True, memoryview(b"\1\2"), np.array([3])) == 6
+    assert [type(one) for one in given] == [np.ndarray, np.ndarray]
+    assert given[0].dtype == np.uint8
+
+
+def test_where_compiled_code_cannot_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """numba refuses to cache where neither the package nor the user's cache can be written: then without, once said."""
+
+    def njit(**options: bool) -> Any:
+        def decorate(function: Any) -> Any:
+            if options.get("cache"):
+                raise RuntimeError("cannot cache function: no locator available")
+            return function
+
+        return decorate
+
+    monkeypatch.setattr(kernels, "_numba", lambda: SimpleNamespace(njit=njit))
+    monkeypatch.setattr(kernels, "_CACHED", True)
+    with pytest.warns(RuntimeWarning, match="NUMBA_CACHE_DIR"):
+        assert kernels.kernel(total).run(True, memoryview(b"\1"), np.array([3])) == 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert kernels.kernel(total).run(True, memoryview(b"\1"), np.array([3])) == 4
+
+
+WHOLE = """
+import sys
+{first}
+import stunpcap
+trace = stunpcap.read({path!r})
+for name in ("messages", "transactions", "sessions", "pairs", "candidates", "flows", "mappings", "defects"):
+    for record in trace.table(name).records():
+        print(name, record)
+print("numba:", "numba" in sys.modules and sys.modules["numba"] is not None)
+"""
+
+
+def frames(path: Path, policy: str, first: str = "") -> tuple[str, str, str]:
+    code = WHOLE.format(path=str(path), first=first)
+    command = [sys.executable, "-W", "default", "-c", code]
+    environment = {**os.environ, "STUNPCAP_COMPILE": policy}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    text, _, used = done.stdout.rpartition("numba: ")
+    return text, used.strip(), done.stderr
+
+
+def test_a_whole_capture_either_way() -> None:
+    plain, used, said = frames(CAPTURE, "never")
+    assert len(plain.splitlines()) > 100
+    assert (used, said) == ("False", "")
+    assert frames(CAPTURE, "auto")[:2] == (plain, "False"), "a small capture does not import numba"
+    assert frames(CAPTURE, "always") == (plain, "True", "")
+    missing, used, said = frames(CAPTURE, "always", "sys.modules['numba'] = None")
+    assert (missing, used) == (plain, "False")
+    assert "RuntimeWarning: numba is missing" in said
