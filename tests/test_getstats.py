@@ -48,13 +48,17 @@ def browsers() -> Iterator[Agent]:
         for who in ("offerer", "answerer"):
             agent = truth.get(who) or {}
             found = [path.parent / f"{who}{ending}" for ending in ENDINGS if (path.parent / f"{who}{ending}").exists()]
-            if "Chromium" in str(agent.get("implementation")) and found:
+            if "Chromium" in str(agent.get("implementation")) and found and path.parent.name not in NOT_WHOLE:
                 yield Agent(path.parent.name, who, {stat["id"]: stat for stat in agent["stats"]}, found[0])
 
+
+NOT_WHOLE = ("capture-snaplen", "capture-late", "capture-one-direction", "capture-one-way")
+"""Scenarios whose captures lack a part of what the browsers did: that is what they are for."""
 
 EXCEPTIONS = {
     ("role-conflict-chromium", "requestsReceived"): "a check that is answered with 487 is not counted by libwebrtc",
     ("role-conflict-chromium", "responsesSent"): "nor is the 487 itself",
+    ("lossy", "state"): "libwebrtc returns to in-progress whenever the last few checks are unanswered",
 }
 """(scenario, counter) -> why the browser's count differs from the wire."""
 
@@ -115,7 +119,7 @@ def test_pairs_count_what_the_browser_counted(agent: Agent) -> None:
             assert len(pair) == 1
             # The frame goes on to the end of the capture, the browser's count ended a little before.
             assert 0 <= pair["requests_sent"].item() - theirs["requestsSent"] <= 3
-            assert pair["state"].item() == stat["state"]
+            assert pair["state"].item() == stat["state"] or (agent.scenario, "state") in EXCEPTIONS
             assert bool(pair["nominated"].item()) == stat["nominated"]
     assert compared or not list(agent.pairs())
 

@@ -84,9 +84,9 @@ def build_pairs(
     }
     first_time = minimum_in(row_of, count, table["first_time"][rows], NEVER)
     last_time = maximum_in(row_of, count, table["last_time"][rows], NAT)
-    waited_until = maximum_in(
-        row_of[outcome == OUT["unanswered"]], count, table["last_time"][rows][outcome == OUT["unanswered"]], NAT
-    )
+    again = (outcome == OUT["unfinished"]) & (table["transmissions"][rows] > 1)
+    silent = (outcome == OUT["unanswered"]) | again
+    waited_until = maximum_in(row_of[silent], count, table["last_time"][rows[silent]], NAT)
     first_answer = minimum_in(row_of[answered], count, answer_time[answered], NEVER)
     heard = count_in(row_of, count, answered & ~unheard)
     all_unheard = (heard == 0) & (count_in(row_of, count, unheard) > 0)
