@@ -54,6 +54,12 @@ table inet filter {{
 """
 
 
+def filter_from_now_on(rule: str) -> str:
+    """A command that puts one more filter rule in force on a router, for use in mid-call."""
+    chain = "add chain inet cut forward { type filter hook forward priority 0; }"
+    return f"nft add table inet cut && nft '{chain}' && nft 'add rule inet cut forward {rule}'"
+
+
 def with_rules(topology: Topology, node: str, rules: str, note: str) -> Topology:
     """The same network, with a ruleset on one node and a line about it below the drawing."""
     nodes = tuple(replace(one, rules=rules) if one.name == node else one for one in topology.nodes)

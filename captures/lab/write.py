@@ -121,5 +121,6 @@ def _changes(truth: dict[str, Any]) -> list[str]:
 
 
 def _step(event: dict[str, Any]) -> str:
-    command = f": `{event['command'].replace('|', chr(92) + '|')}`" if event["command"] else ""
+    text = " ".join(event["command"].split()).replace("|", "\\|")
+    command = f": `{text}`" if text else ""
     return f"{event['do']} {event['what']}{command}"

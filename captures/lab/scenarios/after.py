@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from captures.lab.model import Agent, Edit, Expect, Scenario, Step, Until, Vantage
 from captures.lab.servers import COTURN, turn
-from captures.lab.topologies import forward_rules, routed, two_nats
+from captures.lab.topologies import filter_from_now_on, forward_rules, routed, two_nats
 
 GROUP = "DTLS and media"
 
@@ -174,8 +174,7 @@ Six seconds after the connection the router begins to drop all UDP. Consent chec
 agents report `disconnected` and later `failed`.
 """,
         topology=routed(),
-        steps=(Step(6.0, "exec", "router", f"nft -f - <<'END'\n{forward_rules('meta l4proto udp drop')}\nEND",
-                    after="connected"),),
+        steps=(Step(6.0, "exec", "router", filter_from_now_on("meta l4proto udp drop"), after="connected"),),
         until=Until("failed", hold=1.0, timeout=90.0),
         expect=Expect(
             "failed",
@@ -194,8 +193,7 @@ answerer's consent checks still arrive and are answered, and the answers die.
 """,
         topology=routed(),
         vantages=(ROUTER_A,),
-        steps=(Step(6.0, "exec", "router", f"nft -f - <<'END'\n{forward_rules(A_TO_B + ' drop')}\nEND",
-                    after="connected"),),
+        steps=(Step(6.0, "exec", "router", filter_from_now_on(f"{A_TO_B} drop"), after="connected"),),
         until=Until("failed", hold=1.0, timeout=90.0),
         expect=Expect(
             "failed",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from captures.lab.model import Agent, Expect, Scenario, Until, Vantage
+from captures.lab.model import Agent, Expect, Scenario, Step, Until, Vantage
 from captures.lab.servers import COTURN, NAT_A, SERVER, stun, turn
-from captures.lab.topologies import asymmetric, forward_rules, lan, routed, two_nats
+from captures.lab.topologies import asymmetric, filter_from_now_on, forward_rules, lan, routed, two_nats
 
 GROUP = "Other implementations"
 
@@ -108,8 +108,11 @@ a pair up when the transaction has timed out.
     Scenario(
         name="libnice-one-way-drop",
         title="one-way drop, libnice against Chromium",
-        story="As `one-way-drop`, with GStreamer's webrtcbin (libnice) as the offerer.",
-        topology=routed(forward_rules(f"{A_TO_B} drop")),
+        story="""
+As `one-way-drop`, with GStreamer's webrtcbin (libnice) as the offerer. The router drops everything in that
+direction, TCP as well: libnice would otherwise connect over that.
+""",
+        topology=routed(forward_rules('iifname "lan-a" oifname "lan-b" drop')),
         offerer=LIBNICE,
         until=Until("failed", who="answerer", hold=1.0, timeout=60.0),
         expect=Expect(
@@ -119,7 +122,7 @@ a pair up when the transaction has timed out.
             direction="offerer -> answerer",
             never=(*NO_NAT, "icmp-rejected", "relay-needed"),
             mended_by="libnice-chromium",
-            change="let the router forward UDP both ways",
+            change="let the router forward both ways",
         ),
     ),
     Scenario(
@@ -163,6 +166,26 @@ a pair up when the transaction has timed out.
             never=("icmp-rejected", "bad-credentials", "role-conflict", "one-way-nat", "host-only"),
             mended_by="nats-symmetric-turn",
             change="offer a TURN relay that both agents reach",
+        ),
+    ),
+    Scenario(
+        name="aioice-consent-lost",
+        title="the path dies in mid-call, bare ICE agents",
+        story="""
+As `consent-lost`, with aioice: consent checks about every five seconds, none repeated, and the connection
+is given up after six of them in a row went unanswered.
+""",
+        topology=routed(),
+        offerer=Agent(kind="aioice"),
+        answerer=Agent(kind="aioice"),
+        steps=(Step(12.0, "exec", "router", filter_from_now_on("meta l4proto udp drop"), after="connected"),),
+        until=Until("failed", hold=1.0, timeout=90.0),
+        expect=Expect(
+            "failed",
+            root_cause="consent-lost",
+            never=("one-way-nat", "bad-credentials", "role-conflict"),
+            mended_by="aioice-direct",
+            change="keep the path open",
         ),
     ),
 )
