@@ -59,7 +59,7 @@ Fields: TypeAlias = list[int]
 that we can follow."""
 
 # What DETAIL of a packet that is NOT_IP tells: one of these, and in the lower 16 bits its number.
-ETHERTYPE_IS, PPP_IS, SAP_IS, SNAP_IS, FAMILY_IS, WIFI_IS, LINUX_IS, MPLS_IS = (kind << 16 for kind in range(8))
+ETHERTYPE_IS, PPP_IS, SAP_IS, SNAP_IS, FAMILY_IS, WIFI_IS, LINUX_IS, MPLS_IS, RAW_IS = (kind << 16 for kind in range(9))
 NOT_IP_NAMES = (
     "EtherType",
     "PPP protocol",
@@ -69,8 +69,8 @@ NOT_IP_NAMES = (
     "802.11 frame without data, type and subtype",
     "Linux protocol type",
     "MPLS payload beginning with",
+    "neither IPv4 nor IPv6: packet beginning with",
 )
-NOT_IP_KINDS = len(NOT_IP_NAMES) << 16
 
 # Positions in the fields that `dissect` fills.  Addresses are four 32-bit words each (IPv4 as ::ffff:a.b.c.d).
 (
@@ -342,7 +342,8 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
             elif version == 6:
                 layer = IPV6
             else:
-                return MALFORMED
+                f[DETAIL] = RAW_IS | b[o]
+                return NOT_IP
 
         elif layer == MPLS:
             bottom = False

@@ -115,7 +115,7 @@ def scan(
     rows: Any,
     specials: Any,
     tally: Any,
-    not_ip: Any,
+    ethertypes: Any,
     protocols: Any,
 ) -> int:
     """Walk the packets from `begin` on; returns where it stopped: at the end, or where the flow table was full.
@@ -133,8 +133,8 @@ def scan(
         status = layers.dissect(b, start, stop, start + int(wirelen[i]), int(starts_at[interface[i]]), f)
         tally[status] += 1
         if status != layers.DATAGRAM:
-            if status == layers.NOT_IP:
-                not_ip[f[layers.DETAIL]] += 1
+            if status == layers.NOT_IP and f[layers.DETAIL] < 0x10000:
+                ethertypes[f[layers.DETAIL]] += 1
             elif status == layers.OTHER_IP:
                 protocols[f[layers.DETAIL]] += 1
             else:
@@ -320,7 +320,8 @@ class Scanner:
         self._key: list[int] = [0] * KEY
         self._grow_flows(256, np.zeros((0, KEY), np.uint32), np.zeros((0, COUNTERS), np.int64), 0)
         self._tally = np.zeros(16, np.int64)
-        self._not_ip = np.zeros(layers.NOT_IP_KINDS, np.int64)
+        self._ethertypes = np.zeros(0x10000, np.int64)
+        self._not_ip: dict[str, int] = {}
         self._protocols = np.zeros(256, np.int64)
         self._rows: list[Ints] = []
         self._frames: list[Ints] = []
@@ -394,7 +395,7 @@ class Scanner:
                 rows,
                 specials,
                 self._tally,
-                self._not_ip,
+                self._ethertypes,
                 self._protocols,
             )
             self._flows = int(state[N_FLOWS])
@@ -411,12 +412,16 @@ class Scanner:
         status = specials[:, SPECIAL_STATUS]
         lost = specials[status > layers.AGGREGATE][:, : SPECIAL_DETAIL + 1]
         if len(lost):
-            of_link = lost[:, SPECIAL_STATUS] == layers.UNKNOWN_LINK
-            lost[:, SPECIAL_INTERFACE:] *= of_link[:, None]  # matters only there
+            lost[:, SPECIAL_INTERFACE] *= lost[:, SPECIAL_STATUS] == layers.UNKNOWN_LINK  # matters only there
+            lost[:, SPECIAL_DETAIL] *= lost[:, SPECIAL_STATUS] <= layers.NOT_IP
             kinds, first, counts = np.unique(lost[:, SPECIAL_STATUS:], axis=0, return_index=True, return_counts=True)
             for (kind, interface, detail), at, count in zip(
                 kinds.tolist(), first.tolist(), counts.tolist(), strict=True
             ):
+                if kind == layers.NOT_IP:
+                    text = f"{layers.NOT_IP_NAMES[detail >> 16]} {detail & 0xFFFF:#06x}"
+                    self._not_ip[text] = self._not_ip.get(text, 0) + count
+                    continue
                 if kind == layers.UNKNOWN_LINK:
                     name = link_type(interfaces[interface].linktype).name
                     name += f" (DLT {detail - 1})" if detail else ""
@@ -535,7 +540,6 @@ class Scanner:
         times = np.concatenate(self._times) if self._times else np.zeros(0, np.int64)
         order = np.argsort(frames, kind="stable")
         rows, frames, times = rows[order], frames[order], times[order]
-        not_ip = {int(k): int(self._not_ip[k]) for k in np.flatnonzero(self._not_ip)}
         return Datagrams(
             frame=frames,
             time_ns=times,
@@ -556,7 +560,7 @@ class Scanner:
             first_time=self._first_time,
             last_time=self._last_time,
             oddities=self._oddities,
-            ethertypes={k: n for k, n in not_ip.items() if k < 0x10000},
+            ethertypes={int(k): int(self._ethertypes[k]) for k in np.flatnonzero(self._ethertypes)},
             protocols={int(k): int(self._protocols[k]) for k in np.flatnonzero(self._protocols)},
-            not_ip={f"{layers.NOT_IP_NAMES[k >> 16]} {k & 0xFFFF:#06x}": n for k, n in not_ip.items() if k >> 16},
+            not_ip=self._not_ip,
         )

@@ -81,7 +81,8 @@ def test_quote(name):
 @needs_tshark
 def test_tshark_agrees(tmp_path):
     for number in (1, 101):
-        cases = [case for case in CASES.values() if case[0] == number]
+        # In a quoted fragment, even a first one, it does not look for ports.
+        cases = [CASES[name] for name in CASES if CASES[name][0] == number and name != "reassembly time exceeded"]
         path = write_pcap(tmp_path / f"{number}.pcap", [case[1] for case in cases], number)
         fields = ("icmp.type", "icmp.code", "icmpv6.type", "icmpv6.code", "udp.srcport", "udp.dstport")
         for case, view in zip(cases, tshark(path, *fields), strict=True):

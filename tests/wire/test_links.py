@@ -317,6 +317,8 @@ def not_followed(packet, number=1):
         (0, p.null(IP4, 16), "address family 0x0010"),
         (0, p.null(IP4, 0x0802), "address family 0x0802"),
         (0, p.null(IP4, 0x00020000), "address family 0x0200"),
+        (101, bytes(40), "neither IPv4 nor IPv6: packet beginning with 0x0000"),
+        (1, p.ethernet(p.outer(b"\x70" + bytes(40), 41)), "neither IPv4 nor IPv6: packet beginning with 0x0070"),
         (113, p.sll(bytes(20), kind=0x000C), "Linux protocol type 0x000c"),
         (276, p.sll2(bytes(20), kind=0x0001), "Linux protocol type 0x0001"),
         (105, b"\x80" + p.wifi(bytes(40))[1:], "802.11 frame without data, type and subtype 0x0008"),

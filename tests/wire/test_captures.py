@@ -1,0 +1,91 @@
+"""The captures of the lab and from the wild: the same as Wireshark, plain or compiled, in small blocks or large."""
+
+import csv
+from collections import Counter
+
+import numpy as np
+import pytest
+from scanning import SHARED, captures_at_hand, needs_shared, needs_tshark, rows, scan_file, tshark
+
+from stunpcap.stun.columns import decode_messages
+from stunpcap.table import Pools, hex_id
+from stunpcap.wire.scan import N_CHANNEL, N_DTLS, N_OTHER, N_RTCP, N_RTP, N_STUN, PACKETS
+
+WILD = sorted(path.name for path in SHARED.iterdir() if ".pcap" in path.name) if SHARED.is_dir() else []
+
+# (file, messages that only we have): why, and who is right.
+ONLY_OURS = {
+    "nDPI__stun_wa_call.pcapng": (104, "WhatsApp's methods above 0xff, which Wireshark refuses: STUN by form"),
+    "nDPI__wa_video.pcap": (65, "the same"),
+    "peafowl__whatsapp.pcap": (5, "the same"),
+}
+
+
+@needs_shared
+@pytest.mark.parametrize("name", WILD)
+def test_messages_of_wireshark(name):
+    """Every STUN message that Wireshark sees directly in UDP is ours, and no other but those listed."""
+    kept, _ = scan_file(SHARED / name)
+    columns = decode_messages(kept, Pools())
+    frames = kept.frame[columns["datagram"]].tolist()
+    ours = Counter(zip(frames, map(hex_id, columns["transaction_id"].tolist()), strict=True))
+    theirs = Counter()
+    quotes = set()
+    with (SHARED / "wireshark" / f"{name}.tsv").open() as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["context"] == "direct" and row["transport"] == "udp" and row["class"] != "channeldata":
+                theirs[int(row["frame"]), row["txid"]] += 1
+            elif row["context"] == "icmp-quote":
+                quotes.add((int(row["frame"]), row["txid"]))
+    assert theirs - ours == Counter()
+    extra = ours - theirs
+    assert extra.total() == ONLY_OURS.get(name, (0, ""))[0]
+    kinds = {row.frame: int.from_bytes(row.payload[:2]) for row in rows(kept)}
+    for frame, _ in extra:
+        assert kinds[frame] & 0x3E00, "the method's upper bits, without which Wireshark would take it"
+    assert quotes <= {(error.frame, error.payload[at:20].hex()) for error in kept.icmp for at in (4, 8)}
+
+
+@needs_shared
+@needs_tshark
+@pytest.mark.parametrize("name", WILD)
+def test_nothing_else_becomes_stun(name):
+    """What tshark takes for another protocol is no STUN for us, and ChannelData, DTLS, RTP are none of the others."""
+    kept, _ = scan_file(SHARED / name)
+    protocols = tshark(SHARED / name, "frame.protocols")
+    refused = 0
+    for row in rows(kept):
+        shown = protocols[row.frame - 1][0][0].split(":")
+        if "stun" not in shown and "classicstun" not in shown:
+            refused += 1
+            assert shown[-1] == "data", shown
+    assert refused == ONLY_OURS.get(name, (0, ""))[0]
+
+
+def results(path, monkeypatch, policy, block_bytes=8 << 20):
+    monkeypatch.setenv("STUNPCAP_COMPILE", policy)
+    kept, scanner = scan_file(path, block_bytes)
+    return kept, scanner._tally
+
+
+def assert_same(one, other):
+    for name in one.__dataclass_fields__:
+        left, right = getattr(one, name), getattr(other, name)
+        if isinstance(left, np.ndarray):
+            assert left.dtype == right.dtype
+            assert np.array_equal(left, right), name
+        else:
+            assert left == right, name
+
+
+@pytest.mark.parametrize("path", captures_at_hand(), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_plain_and_compiled_agree(path, monkeypatch):
+    plain, plain_tally = results(path, monkeypatch, "never")
+    fast, fast_tally = results(path, monkeypatch, "always")
+    assert_same(plain, fast)
+    assert plain_tally.tolist() == fast_tally.tolist()
+    assert plain_tally.sum() >= plain.packets, "what comes out of other packets counts, too"
+    small, _ = results(path, monkeypatch, "never", 5000)
+    assert_same(plain, small)
+    kinds = plain.flow_counters[:, [N_STUN, N_DTLS, N_RTP, N_RTCP, N_CHANNEL, N_OTHER]].sum(axis=1)
+    assert np.array_equal(kinds, plain.flow_counters[:, PACKETS])
