@@ -79,10 +79,13 @@ def lan() -> Topology:
     )
 
 
-def asymmetric(*, way_back: bool) -> Topology:
+def asymmetric(*, way_back: bool, stateful: bool = False) -> Topology:
     """The offerer's default route leads through a NAT; the answerer reaches it past the NAT."""
     edge = "" if way_back else forward_rules('iifname "lan-b" oifname "core" ip saddr != 10.20.0.5 drop')
-    note = "lets traffic out both ways" if way_back else "drops what lan-b sends to core, but for the server"
+    note = "lets traffic pass both ways" if way_back else "drops what lan-b sends to core, but for the server"
+    if stateful:
+        edge = forward_rules('iifname "core" oifname "lan-b" ct state new drop')
+        note = "lets in only what belongs to something that went out there"
     return Topology(
         (
             Node("offerer", (Link("lan-a", ("192.168.10.10/24",)),), ("default via 192.168.10.1",)),

@@ -11,6 +11,7 @@ decision and nothing of what goes on the wire:
 - `no_consent`: send data without consent checks
 - `nominate_after`: nominate only so many seconds after the check succeeded
 - `retries`: repeat an unanswered request so many times (7 transmissions are the default)
+- `ignore_prflx`: answer checks from unknown addresses, but do not check back
 - `no_username`: leave USERNAME out of its checks
 """
 
@@ -66,6 +67,12 @@ class Wayward(aioice.Connection):
             await pair.protocol.request(request, pair.remote_addr, integrity_key=key)
             pair.nominated = True
             self.check_complete(pair)
+
+    def check_incoming(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
+        """Act on a check that was answered, or not if it came from an address nobody signalled."""
+        known = {(candidate._network_host, candidate.port) for candidate in self._remote_candidates}
+        if not self.options.get("ignore_prflx") or addr in known:
+            super().check_incoming(message, addr, protocol)
 
     def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
         """Make a check, without USERNAME if told so."""

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from captures.lab.model import Scenario
 from captures.lab.network import LabError
-from captures.lab.scenarios import after, agents, ice, motivating, nats, paths, quality, servers
+from captures.lab.scenarios import after, agents, course, ice, motivating, nats, paths, quality, stun, turn
 
-MODULES = (motivating, paths, nats, servers, ice, after, agents, quality)
+MODULES = (motivating, paths, nats, stun, turn, ice, course, after, agents, quality)
 SCENARIOS: tuple[Scenario, ...] = tuple(
     replace(scenario, group=module.GROUP) for module in MODULES for scenario in module.SCENARIOS
 )

@@ -130,4 +130,62 @@ address, which a peer-reflexive pair had to find out without it.
             ),
         ),
     ),
+    Scenario(
+        name="asymmetric-firewall",
+        title="NAT one way, and a stateful firewall that lets nothing of it in",
+        story="""
+The routes of `asymmetric-rescued`, but edge-b is a stateful firewall. The answerer's checks go past it,
+through the side router, so it takes whatever comes from the NAT for uninvited: the offerer's answers and
+checks never arrive. The answerer hears nothing at all.
+""",
+        topology=asymmetric(way_back=True, stateful=True),
+        vantages=(NAT_OUTSIDE,),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="one-way-loss",
+            direction="offerer -> answerer",
+            unseen="at the agents, that the offerer's packets take another way and are rewritten",
+            never=("icmp-rejected", "bad-credentials", "role-conflict", "symmetric-nat"),
+            mended_by="asymmetric-rescued",
+            change="let the firewall accept what comes from the NAT's outside address",
+        ),
+    ),
+    Scenario(
+        name="asymmetric-ignores-prflx",
+        title="NAT one way, and an agent that ignores peer-reflexive candidates",
+        story="""
+The network of `asymmetric-rescued`, with bare ICE agents. The answerer answers the check that arrives from
+the NAT's outside address, but does not check back to an address nobody signalled. The offerer has a pair
+that works, the answerer has none.
+""",
+        topology=asymmetric(way_back=True),
+        offerer=Agent(kind="aioice"),
+        answerer=Agent(kind="aioice", options={"ignore_prflx": True}),
+        vantages=(NAT_OUTSIDE,),
+        until=Until("failed", who="answerer", hold=1.0, timeout=110.0),
+        expect=Expect(
+            "failed",
+            ended=("*", "failed"),
+            root_cause="one-way-nat",
+            also=("asymmetric-response", "host-only"),
+            never=("icmp-rejected", "bad-credentials", "role-conflict", "symmetric-nat", "one-way-loss"),
+            mended_by="aioice-asymmetric-rescued",
+            change="check back to the address a check came from (or name a STUN server)",
+        ),
+    ),
+    Scenario(
+        name="aioice-asymmetric-rescued",
+        title="the rescued form with bare ICE agents",
+        story="As `asymmetric-rescued`, with aioice at both ends: the twin of `asymmetric-ignores-prflx`.",
+        topology=asymmetric(way_back=True),
+        offerer=Agent(kind="aioice"),
+        answerer=Agent(kind="aioice"),
+        vantages=(NAT_OUTSIDE,),
+        expect=Expect(
+            "connected",
+            also=("asymmetric-response",),
+            never=("icmp-rejected", "bad-credentials", "role-conflict", "symmetric-nat", "relay-needed"),
+        ),
+    ),
 )

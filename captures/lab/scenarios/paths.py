@@ -119,6 +119,30 @@ to them are rejected as well.
         ),
     ),
     Scenario(
+        name="host-firewall",
+        title="the answerer's own firewall drops UDP in silence",
+        story="""
+The answerer's host drops all UDP that comes in. Its own checks leave and are answered, but the answers do
+not reach the agent. The capture on its interface is taken before the firewall and shows them arriving.
+""",
+        topology=with_rules(
+            routed(),
+            "answerer",
+            forward_rules("meta l4proto udp drop", hook="input"),
+            "The answerer's own firewall drops all UDP that comes in.",
+        ),
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="one-way-loss",
+            direction="offerer -> answerer",
+            unseen="at the answerer, that what arrives on its interface does not reach the agent",
+            never=(*NO_NAT, "icmp-rejected", "relay-needed"),
+            mended_by="routed",
+            change="let the answerer's host accept UDP",
+        ),
+    ),
+    Scenario(
         name="ipv6",
         title="IPv6 and IPv4 both work",
         story="A healthy call between hosts with both families; the agents prefer IPv6.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from captures.lab.model import Agent, Expect, Link, Node, Scenario, Topology, Until, Vantage, Wire
-from captures.lab.topologies import forward_rules, lan, routed, with_rules
+from captures.lab.topologies import forward_rules, lan, routed
 
 GROUP = "Loss, signalling, and imperfect captures"
 
@@ -35,14 +35,14 @@ def at(role: str, name: str, about: str) -> Vantage:
     return Vantage(name, role, "lan", about)
 
 
-WITH_SERVER = Topology(
-    (*lan().nodes, Node("server", (Link("lan", ("192.168.10.5/24",)),), ("default via 192.168.10.1",))),
-    """
-  offerer 192.168.10.10 ----- lan 192.168.10.0/24 ----- 192.168.10.20 answerer
-                                     |
-                              192.168.10.5 server (WebSocket signalling, port 8080)
-""",
-)
+def with_server(rules: str = "") -> Topology:
+    """Two networks, a router between them, and a signalling server on the offerer's side."""
+    base = routed(rules)
+    server = Node("server", (Link("lan-a", ("192.168.10.5/24",)),), ("default via 192.168.10.1",))
+    note = "                     |\n                     +--- .5 server (WebSocket signalling, port 8080)\n"
+    return Topology((*base.nodes, server), base.drawing + note)
+
+
 SOCKET = Agent(options={"websocket": "ws://192.168.10.5:8080/"})
 
 SCENARIOS = (
@@ -78,7 +78,7 @@ The wire between the agents loses a third of the packets in each direction and d
 The browsers signal over a WebSocket without encryption or compression through the server, and the capture
 holds that as well as the call.
 """,
-        topology=WITH_SERVER,
+        topology=with_server(),
         offerer=SOCKET,
         answerer=SOCKET,
         websocket="192.168.10.5",
@@ -86,17 +86,12 @@ holds that as well as the call.
     ),
     Scenario(
         name="signalling-in-capture-dead",
-        title="the same with UDP between the agents dropped",
+        title="the same with a one-way drop between the agents",
         story="""
-As `signalling-in-capture`, but the answerer's host drops all UDP that comes in. Signalling works, and no
-check is ever answered.
+As `signalling-in-capture`, but the router drops UDP from the offerer to the answerer. Signalling works, and
+no media flows.
 """,
-        topology=with_rules(
-            WITH_SERVER,
-            "answerer",
-            forward_rules("meta l4proto udp drop", hook="input"),
-            "The answerer's own firewall drops all UDP that comes in.",
-        ),
+        topology=with_server(forward_rules(f"{A_TO_B} drop")),
         offerer=SOCKET,
         answerer=SOCKET,
         websocket="192.168.10.5",
@@ -107,7 +102,7 @@ check is ever answered.
             direction="offerer -> answerer",
             never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected"),
             mended_by="signalling-in-capture",
-            change="let the answerer's host accept UDP",
+            change="let the router forward UDP both ways",
         ),
     ),
     Scenario(
@@ -214,12 +209,12 @@ As `one-way-drop`, but the captures stop in the middle of the checks, long befor
 The call of `signalling-in-capture`, captured at the signalling server: WebSocket messages, and not one STUN
 packet.
 """,
-        topology=WITH_SERVER,
+        topology=with_server(),
         offerer=SOCKET,
         answerer=SOCKET,
         websocket="192.168.10.5",
         own_vantages=False,
-        vantages=(Vantage("server", "server", "lan", "at the signalling server"),),
+        vantages=(Vantage("server", "server", "lan-a", "at the signalling server"),),
         expect=Expect("connected", also=("no-stun",), never=(*QUIET, "host-only")),
     ),
 )
