@@ -109,6 +109,11 @@ class Trace:
         return self._frame("defects")
 
     @property
+    def sources(self) -> tuple[Vantage, ...]:
+        """The captures as they were read."""
+        return self._vantages
+
+    @property
     def comments(self) -> dict[str, dict[int, list[str]]]:
         """Comments in pcapng captures: vantage -> frame number -> texts (frame 0: of the file itself)."""
         return {vantage.name: dict(vantage.comments) for vantage in self._vantages}
@@ -168,6 +173,23 @@ class Trace:
         selected = Trace(self._vantages, self._pools, self._passwords)
         selected.__dict__["tables"] = self.tables.of_session(session)
         return selected
+
+    def __str__(self) -> str:
+        """The whole summary, as `stunpcap summary` prints it."""
+        from stunpcap.notebook import as_text
+
+        return as_text(self, short=False)
+
+    def __repr__(self) -> str:
+        """A few lines: captures, sessions, and the pairs of the worst session."""
+        from stunpcap.notebook import as_text
+
+        return as_text(self, short=True)
+
+    def _repr_html_(self) -> str:
+        from stunpcap.notebook import as_html
+
+        return as_html(self)
 
 
 def _message(vantage: Vantage, row: int) -> Message:

@@ -1,0 +1,54 @@
+"""`stunpcap summary`: what happened in a capture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from stunpcap.cli.options import SESSION, TRACES, open_trace, reading_options
+from stunpcap.cli.output import write
+
+
+@click.command(short_help="What happened: sessions, pairs, directions.")
+@TRACES
+@SESSION
+@click.option("--json", "as_json", is_flag=True, help="The same facts as one JSON object, for programs.")
+@reading_options
+def summary(
+    traces: tuple[str, ...],
+    session: int | None,
+    as_json: bool,
+    names: tuple[str, ...],
+    passwords: tuple[str, ...],
+    passwords_file: Path | None,
+) -> None:
+    """Tell what happened: sessions, failed ones first, and what became of each candidate pair in each direction.
+
+    For each pair there is a line for the checks from A to B and one for those from B to A: how many were sent and
+    answered, what was captured instead of an answer, and what happened to the packets on their way. `frames` is a
+    display filter for Wireshark that shows the packets meant.
+
+    \b
+    Examples:
+      stunpcap summary call.pcapng
+      stunpcap summary --session 3 call.pcapng
+      stunpcap summary alice.pcap bob.pcap        two captures of the same calls
+      ssh router tcpdump -w - udp | stunpcap summary -
+      stunpcap summary --json call.pcapng | jq '.sessions[] | {session_id, state}'
+    """
+    import sys
+
+    from stunpcap.summary import summarise
+
+    trace = open_trace(traces, names, passwords, passwords_file)
+    found = summarise(trace, session=session)
+    if as_json:
+        import json
+
+        write(json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
+        return
+    from stunpcap.summary.text import command_hints, draw
+    from stunpcap.terminal import paper_for
+
+    write(draw(found, paper_for(sys.stdout), command_hints(traces)))

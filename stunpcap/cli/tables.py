@@ -1,0 +1,164 @@
+"""A frame as an aligned table.
+
+On a terminal it shows the columns that matter most, as many as fit the window; where two long addresses do not fit
+side by side they go below each other.  Piped, a row is one line and nothing is cut, for grep and awk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stunpcap.cli.columns import ESSENTIAL, SHOWN, STACKED
+from stunpcap.schema import Kind
+from stunpcap.table import Table
+from stunpcap.terminal import Paper, cells, safe
+
+GAP = "  "
+_NUMBERS = (Kind.INTEGER, Kind.COUNT, Kind.SECONDS, Kind.UNSIGNED)
+
+
+@dataclass(slots=True)
+class Shown:
+    """One column as text: a list of lines a row."""
+
+    name: str
+    head: list[str]
+    rows: list[list[str]]
+    right: bool
+
+    @property
+    def width(self) -> int:
+        return max((cells(line) for lines in (self.head, *self.rows) for line in lines), default=0)
+
+
+def draw_table(table: Table, columns: Sequence[str] | None, paper: Paper, *, fit: bool) -> Iterator[str]:
+    """Lines of a table.
+
+    Parameters
+    ----------
+    columns
+        Exactly these; None: those of interest.
+    fit
+        Choose and arrange columns so that lines fit the paper.
+    """
+    names = list(columns) if columns else _of_interest(table, without_empty=fit)
+    shown = [_text(table, name, wrap_head=fit) for name in names]
+    if fit and not columns:
+        shown = _fitting(table.name, shown, paper)
+    widths = [column.width for column in shown]
+    yield from _row([column.head for column in shown], widths, shown, paper, "strong")
+    yield paper.style("dim", GAP.join(paper.symbol("rule") * width for width in widths))
+    for number in range(len(table)):
+        yield from _row([column.rows[number] for column in shown], widths, shown, paper)
+    if fit:
+        left = [] if columns else [name for name in table.schema if name not in _names(shown)]
+        more = f"; {len(left)} more columns with --all-columns" if left else ""
+        yield paper.style("dim", f"{len(table):,} {'row' if len(table) == 1 else 'rows'}{more}")
+
+
+def _of_interest(table: Table, *, without_empty: bool) -> list[str]:
+    """The columns worth showing; on a terminal without those that are empty throughout."""
+    names = [name for name in SHOWN[table.name] if not without_empty or not len(table) or _has_values(table, name)]
+    if "vantage" in table.schema and "vantage" not in names and len(set(table["vantage"].tolist())) > 1:
+        names.insert(0, "vantage")
+    return names
+
+
+def _has_values(table: Table, name: str) -> bool:
+    if SHOWN[table.name].index(name) < ESSENTIAL[table.name]:
+        return True
+    return any(value not in (None, "", False) for value in table.values(name))
+
+
+def _text(table: Table, name: str, *, wrap_head: bool) -> Shown:
+    kind = table.schema[name].kind
+    values = table.values(name)
+    if kind is Kind.TIME:
+        one_day = len({value[:10] for value in values if value}) <= 1
+        values = [_moment(value, one_day) for value in values]
+    else:
+        values = [_cell(value) for value in values]
+    head = name.split("_") if wrap_head else [name]
+    return Shown(name, head, [[value] for value in values], kind in _NUMBERS)
+
+
+def _moment(value: str | None, one_day: bool) -> str:
+    if value is None:
+        return ""
+    return value[11:26] if one_day else f"{value[:10]} {value[11:26]}"
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None | False:
+            return ""
+        case True:
+            return "yes"
+        case float():
+            return f"{value:.6f}"
+        case _:
+            return safe(value)
+
+
+def _names(shown: Sequence[Shown]) -> set[str]:
+    return {name for column in shown for name in column.name.split("/")}
+
+
+def _fitting(frame: str, shown: list[Shown], paper: Paper) -> list[Shown]:
+    """As many columns as fit, the essential ones in any case."""
+    essential = ESSENTIAL[frame] + (shown[0].name == "vantage" and "vantage" not in SHOWN[frame])
+    if _total(shown[:essential]) > paper.width and frame in STACKED:
+        before = len(shown)
+        shown = _stack(shown, STACKED[frame], paper)
+        essential -= before - len(shown)
+    chosen = shown[:essential]
+    while (excess := _total(chosen) - paper.width) > 0:
+        widest = max(chosen, key=lambda column: column.width)
+        target = max(widest.width - excess, 8)
+        if target >= widest.width:
+            break
+        widest.rows = [[paper.fit(line, target) for line in lines] for lines in widest.rows]
+        widest.head = [paper.fit(line, target) for line in widest.head]
+    for column in shown[essential:]:
+        if _total([*chosen, column]) <= paper.width:
+            chosen.append(column)
+    return chosen
+
+
+def _total(shown: Sequence[Shown]) -> int:
+    return sum(column.width for column in shown) + len(GAP) * (len(shown) - 1)
+
+
+def _stack(shown: list[Shown], names: tuple[str, str], paper: Paper) -> list[Shown]:
+    """Put the second of two columns below the first."""
+    by_name = {column.name: column for column in shown}
+    if not all(name in by_name for name in names):
+        return shown
+    first, second = (by_name[name] for name in names)
+    arrow = paper.symbol("to")
+    rows = [
+        [*above, *(f"{arrow} {line}" for line in below if line)]
+        for above, below in zip(first.rows, second.rows, strict=True)
+    ]
+    both = Shown(f"{first.name}/{second.name}", [*first.head, f"{arrow} {' '.join(second.head)}"], rows, False)
+    return [both if column is first else column for column in shown if column is not second]
+
+
+def _row(
+    values: Sequence[list[str]], widths: Sequence[int], shown: Sequence[Shown], paper: Paper, style: str = ""
+) -> Iterator[str]:
+    """The lines of one row; a heading stands on its lowest line."""
+    height = max(map(len, values), default=1)
+    lines = []
+    for value, width, column in zip(values, widths, shown, strict=True):
+        padded = [""] * (height - len(value)) + value if style else value + [""] * (height - len(value))
+        lines.append(
+            [
+                " " * (width - cells(line)) + line if column.right else line + " " * (width - cells(line))
+                for line in padded
+            ]
+        )
+    for parts in zip(*lines, strict=True):
+        yield paper.style(style, GAP.join(parts).rstrip())

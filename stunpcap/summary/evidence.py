@@ -1,0 +1,97 @@
+"""From transactions to what they show of a directed pair: errors, ICMP, other addresses, and frames to open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from stunpcap.ice.columns import Ints, count_in, first_of, group
+from stunpcap.ice.transactions import OUT
+from stunpcap.schema import OUTCOME
+from stunpcap.summary.model import ErrorAnswer
+from stunpcap.summary.words import error_words
+from stunpcap.table import MISSING, NAT, Table
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What the transactions of one directed pair, or of one kind to one server, show."""
+
+    errors: dict[int, int] = field(default_factory=dict)
+    "Code -> how many; -1 for an error response without a code."
+    icmp: dict[str, int] = field(default_factory=dict)
+    answered_from: dict[str, None] = field(default_factory=dict)
+    answered_to: dict[str, None] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    frames: list[int] = field(default_factory=list)
+    silent_at_end: int = 0
+
+    def error_answers(self) -> tuple[ErrorAnswer, ...]:
+        """The errors, with their names."""
+        return tuple(
+            ErrorAnswer(code, error_words(code).partition(" ")[2], count) for code, count in sorted(self.errors.items())
+        )
+
+    def add_frames(self, *frames: int) -> None:
+        """Note frames, once each."""
+        self.frames += [frame for frame in frames if frame > 0 and frame not in self.frames]
+
+
+def collect(table: Table, rows: Ints, groups: Ints, count: int) -> list[Evidence]:
+    """What the transactions in `rows` show, put together by their groups (0 to count - 1).
+
+    Parameters
+    ----------
+    table
+        The transactions.
+    groups
+        A group for each of `rows`.
+    """
+    found = [Evidence() for _ in range(count)]
+    if not len(rows):
+        return found
+    texts, endpoints = table.pools.texts.values, table.pools.endpoints
+    outcome = table["outcome"][rows]
+    other = outcome == OUT["other-address"]
+    source = np.where(other, table["response_src"][rows], MISSING)
+    target = np.where(other, table["response_dst"][rows], MISSING)
+    # An orphan with a code is an error response, too, to a check that was not captured.
+    code = np.where(np.isin(outcome, [OUT["error"], OUT["orphan"]]), table["error_code"][rows], MISSING)
+    kinds, n_kinds = group(groups, outcome, code, source, target, table["icmp"][rows])
+    order = np.argsort(table["first_time"][rows], kind="stable")
+    firsts = first_of(kinds, n_kinds, order)
+    sizes = count_in(kinds, n_kinds)
+    for kind in np.argsort(table["first_time"][rows[firsts]], kind="stable").tolist():
+        at, size = int(firsts[kind]), int(sizes[kind])
+        row, entry = int(rows[at]), found[int(groups[at])]
+        name = OUTCOME[int(outcome[at])]
+        entry.outcomes[name] = entry.outcomes.get(name, 0) + size
+        if name == "error" or code[at] >= 0:
+            entry.errors[int(code[at])] = entry.errors.get(int(code[at]), 0) + size
+        if table["icmp"][row] >= 0:
+            words = texts[table["icmp"][row]]
+            entry.icmp[words] = entry.icmp.get(words, 0) + size
+        if other[at]:
+            if source[at] != table["dst"][row]:
+                entry.answered_from[endpoints.text(int(source[at]))] = None
+            if target[at] != table["src"][row]:
+                entry.answered_to[endpoints.text(int(target[at]))] = None
+        # What was still open at the end shows nothing where there is anything else.
+        if len(entry.frames) < 8 and (name != "unfinished" or not entry.frames):
+            entry.add_frames(*(int(table[column][row]) for column in ("request_frame", "response_frame", "icmp_frame")))
+    return found
+
+
+def note_silence(table: Table, rows: Ints, groups: Ints, last_answer: Ints, found: list[Evidence]) -> None:
+    """Count the checks that had no answer any more after the last that had one; note the first of them."""
+    if not len(rows):
+        return
+    silent = np.isin(table["outcome"][rows], [OUT["unanswered"], OUT["unfinished"], OUT["icmp"]])
+    after = np.flatnonzero(silent & (last_answer[groups] > NAT) & (table["first_time"][rows] > last_answer[groups]))
+    after = after[np.argsort(table["first_time"][rows[after]], kind="stable")]
+    count = count_in(groups[after], len(found))
+    first = first_of(groups[after], len(found))
+    for number in np.flatnonzero(count).tolist():
+        found[number].silent_at_end = int(count[number])
+        found[number].add_frames(int(table["request_frame"][rows[after[first[number]]]]))

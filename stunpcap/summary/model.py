@@ -1,0 +1,259 @@
+"""What a summary consists of: frozen dataclasses that turn into JSON as they stand.
+
+Times are ISO 8601 texts (UTC, nanoseconds), durations seconds, addresses texts as in the frames.  None is what the
+captures do not tell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a capture holds besides STUN, in packets."""
+
+    udp_flows: int
+    tcp_flows: int
+    udp: int
+    tcp: int
+    stun: int
+    dtls: int
+    rtp: int
+    rtcp: int
+    channel: int
+    other: int
+    not_ip: dict[str, int]
+    "Packets that are no IP, by the name of what they are."
+    protocols: dict[str, int]
+    "IP packets that are neither UDP nor TCP, by protocol."
+    busiest: tuple[Conversation, ...]
+    "The conversations with most packets."
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Both directions of a 5-tuple."""
+
+    transport: str
+    a: str
+    b: str
+    a_to_b_packets: int
+    b_to_a_packets: int
+    bytes: int
+    first_frame: int
+    holds: str
+    "What most of its packets are: stun, dtls, rtp, …; or what its port stands for."
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One capture and where it was taken."""
+
+    vantage: str
+    path: str
+    format: str
+    link_types: str
+    packets: int
+    bytes: int
+    first_time: str | None
+    last_time: str | None
+    duration_s: float
+    stun_messages: int
+    place: str
+    at: str
+    confidence: str
+    evidence: str
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something wrong with a file, its packets or messages: a row of the frame `defects`."""
+
+    vantage: str
+    layer: str
+    frame: int | None
+    offset: int | None
+    packets: int
+    defect: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """Error responses with one code."""
+
+    code: int
+    name: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """The checks that went one way over a pair: a row of the frame `pairs`."""
+
+    src: str
+    dst: str
+    outcome: str
+    "What became of the checks, in words."
+    state: str
+    path: str
+    seen_as: str | None
+    "The address `src` was seen as by who answered."
+    requests_sent: int
+    consent_requests_sent: int
+    transmissions: int
+    responses_received: int
+    errors_received: int
+    icmp_received: int
+    other_address: int
+    unanswered: int
+    unfinished: int
+    rtt_min_s: float | None
+    rtt_median_s: float | None
+    errors: tuple[ErrorAnswer, ...]
+    icmp: tuple[str, ...]
+    answered_from: tuple[str, ...]
+    "Other addresses that answers came from."
+    answered_to: tuple[str, ...]
+    "Other addresses that answers went to."
+    first_frame: int | None
+    frames: tuple[int, ...]
+    "Frames that show it: the first check, and the first answer of each kind."
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A candidate pair as one capture saw it: A's address, B's address, and both directions."""
+
+    pair_id: int
+    vantage: str
+    transport: str
+    carrier: str
+    a: str
+    a_type: str
+    b: str
+    b_type: str
+    nominated: bool
+    a_to_b: Direction | None
+    "None: no check was seen in this direction."
+    b_to_a: Direction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """One of the two agents of a session."""
+
+    name: str
+    "A or B; A sent the first check captured."
+    ufrag: str | None
+    role: str | None
+    addresses: tuple[str, ...]
+    "Addresses without ports that its candidates have, as far as checks tell."
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Two agents and one ICE generation: a row of the frame `sessions`, with its pairs."""
+
+    session_id: int
+    state: str
+    said: str
+    "The state in plain words."
+    agents: tuple[Agent, Agent]
+    start: str
+    end: str
+    duration_s: float
+    generation: int
+    restart_of: int | None
+    restarted_by: int | None
+    pair_count: int
+    checks: int
+    nominated_a: str | None
+    nominated_b: str | None
+    time_to_connect_s: float | None
+    dtls: str
+    media_ab_packets: int
+    media_ba_packets: int
+    role_changes: int
+    vantages: tuple[str, ...]
+    tags: tuple[str, ...]
+    first_frame: int | None
+    pairs: tuple[Pair, ...]
+    frames: dict[str, tuple[int, ...]]
+    "Vantage -> frames worth opening first."
+    filters: dict[str, str]
+    "Vantage -> the same as a display filter for Wireshark."
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One address that a base was seen as, and by whom."""
+
+    mapped: str
+    translated: bool
+    port_kept: bool
+    by: tuple[str, ...]
+    first_frame: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """How others saw one local address."""
+
+    vantage: str
+    base: str
+    behaviour: str
+    "RFC 4787's word, as in the frame `mappings`."
+    said: str
+    "The same in a sentence."
+    sessions: tuple[int, ...]
+    seen: tuple[Seen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Requests of one kind to one server, and what it answered."""
+
+    kind: str
+    outcome: str
+    "What became of them, in words."
+    requests: int
+    transmissions: int
+    outcomes: dict[str, int]
+    "Outcome of a transaction -> how many."
+    errors: tuple[ErrorAnswer, ...]
+    icmp: tuple[str, ...]
+    told: tuple[str, ...]
+    "Addresses the server told: mapped ones, and for allocations relayed ones."
+    rtt_min_s: float | None
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A STUN or TURN server, as one capture saw it."""
+
+    vantage: str
+    server: str
+    transport: str
+    clients: tuple[str, ...]
+    asked: tuple[Asked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that an overview of a trace tells; sessions with the worst first."""
+
+    captures: tuple[Capture, ...]
+    defects: tuple[Damage, ...]
+    states: dict[str, int]
+    "State -> number of sessions."
+    sessions: tuple[Session, ...]
+    mappings: tuple[Mapping, ...]
+    servers: tuple[Server, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as dictionaries and lists, ready for JSON."""
+        return asdict(self)

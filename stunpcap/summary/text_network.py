@@ -1,0 +1,103 @@
+"""The parts of a summary's text about the network: mappings, servers, and what a capture without sessions holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from stunpcap.summary.model import Capture, Mapping, Server, Summary
+from stunpcap.summary.words import count, listed
+from stunpcap.terminal import Paper, safe
+
+CONFIDENCE = {"high": "certain", "medium": "probably", "low": "perhaps"}
+MAPPING_ROWS = 12
+SERVER_ROWS = 12
+_BAD = ("unanswered", "error", "icmp", "other-address")
+
+
+def mappings(found: Sequence[Mapping], paper: Paper, several: bool) -> Iterator[str]:
+    """How others saw local addresses, translated ones first."""
+    if not found:
+        return
+    yield ""
+    yield paper.style("strong", "Address translation (NAT)")
+    translated = [one for one in found if one.behaviour != "none"]
+    for one in translated[:MAPPING_ROWS]:
+        where = f" (at {safe(one.vantage)})" if several else ""
+        yield f"  {safe(one.base)}{where}"
+        for seen in one.seen[:6]:
+            kept = ", port kept" if seen.translated and seen.port_kept else ", other port" if seen.translated else ""
+            frame = f", frame {seen.first_frame}" if seen.first_frame else ""
+            by = listed([safe(who) for who in seen.by])
+            how = f"seen as {safe(seen.mapped)}" if seen.translated else "seen unchanged"
+            yield from paper.wrap(f"{how} by {by}{kept}{frame}", "    ", "      ")
+        if len(one.seen) > 6:
+            yield f"    and as {len(one.seen) - 6} other addresses"
+        yield from paper.wrap(one.said, "    ", "      ")
+    if len(translated) > MAPPING_ROWS:
+        yield f"  and {len(translated) - MAPPING_ROWS} more"
+    plain = [one for one in found if one.behaviour == "none"]
+    for vantage in dict.fromkeys(one.vantage for one in plain):
+        here = [safe(one.base) for one in plain if one.vantage == vantage]
+        where = f" at {safe(vantage)}" if several else ""
+        yield from paper.wrap(f"not translated{where}: {listed(here, 6)}", "  ", "    ")
+
+
+def servers(found: Sequence[Server], paper: Paper, several: bool) -> Iterator[str]:
+    """Which STUN and TURN servers were asked, and what they answered."""
+    if not found:
+        return
+    yield ""
+    yield paper.style("strong", "STUN and TURN servers asked")
+    for one in found[:SERVER_ROWS]:
+        where = f", at {safe(one.vantage)}" if several else ""
+        clients = listed([safe(client) for client in one.clients])
+        yield from paper.wrap(f"{safe(one.server)} ({one.transport}{where}) asked by {clients}", "  ", "      ")
+        for asked in one.asked:
+            good = asked.outcomes.get("success", 0) > 0
+            state = "good" if good else "bad" if any(asked.outcomes.get(name) for name in _BAD) else "open"
+            frame = f" (frame {asked.frames[0]})" if asked.frames else ""
+            lead = f"    {asked.kind:<13}{count(asked.requests, 'request')}: {paper.symbol(state)} "
+            first, *rest = paper.wrap(safe(asked.outcome) + frame, lead, " " * 8)
+            yield first[: len(lead) - 2] + paper.style(state, first[len(lead) - 2 :])
+            yield from (paper.style(state, line) for line in rest)
+    if len(found) > SERVER_ROWS:
+        yield f"  and {len(found) - SERVER_ROWS} more"
+
+
+def without_sessions(summary: Summary, paper: Paper) -> Iterator[str]:
+    """What captures hold in which no agents check each other."""
+    messages = sum(capture.stun_messages for capture in summary.captures)
+    if messages:
+        yield paper.style("strong", "No ICE checks: no two agents try to reach each other here.")
+    else:
+        yield paper.style("strong", "No STUN here, so nothing of ICE can be told.")
+    for capture in summary.captures:
+        where = f"{safe(capture.vantage)} holds" if len(summary.captures) > 1 else "The capture holds"
+        yield from paper.wrap(f"{where} {traffic_said(capture)}.", "  ", "    ")
+        busiest = [one for one in capture.traffic.busiest if one.a_to_b_packets + one.b_to_a_packets]
+        for one in busiest:
+            packets = f"{one.a_to_b_packets:,} + {one.b_to_a_packets:,} packets"
+            holds = f" ({one.holds})" if one.holds else ""
+            yield from paper.wrap(
+                f"{one.transport} {safe(one.a)} {paper.symbol('with')} {safe(one.b)}  {packets}{holds}",
+                "    ",
+                "        ",
+            )
+        flows = capture.traffic.udp_flows + capture.traffic.tcp_flows
+        if len(busiest) == 10 and flows > 20:
+            yield f"    and more, {flows:,} flows in all: the command or frame `flows`"
+
+
+def traffic_said(capture: Capture) -> str:
+    """What a capture holds, by protocol."""
+    traffic = capture.traffic
+    said = []
+    if traffic.udp:
+        kinds = ("stun", "dtls", "rtp", "rtcp", "channel", "other")
+        names = {"stun": "STUN", "dtls": "DTLS", "rtp": "RTP", "rtcp": "RTCP", "channel": "TURN ChannelData"}
+        parts = [f"{getattr(traffic, kind):,} {names.get(kind, kind)}" for kind in kinds if getattr(traffic, kind)]
+        said.append(f"{count(traffic.udp, 'UDP packet')} in {count(traffic.udp_flows, 'flow')} ({', '.join(parts)})")
+    if traffic.tcp:
+        said.append(f"{count(traffic.tcp, 'TCP packet')} in {count(traffic.tcp_flows, 'flow')}")
+    said += [f"{number:,} {safe(name)}" for name, number in (traffic.protocols | traffic.not_ip).items()]
+    return ", ".join(said) or "no packet that could be read"

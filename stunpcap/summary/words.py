@@ -1,0 +1,218 @@
+"""Facts in plain words: what became of checks, how a session ended, what mappings say.
+
+These sentences say what was captured, never why it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from collections.abc import Sequence
+from typing import Any
+
+from stunpcap.stun.registry import ERROR_BY_CODE
+from stunpcap.summary.model import ErrorAnswer
+
+BEHAVIOUR = {
+    "none": "not translated on the way to whoever was asked",
+    "endpoint-independent": "endpoint-independent mapping: the same outside address for every destination",
+    "address-dependent": "address-dependent mapping: another outside address for each destination address",
+    "address-and-port-dependent": "address and port-dependent mapping: another outside address for each destination",
+    "unknown": "mapping behaviour unknown: one destination alone told the outside address",
+}
+"""Level of `mappings.behaviour` -> a sentence in the words of RFC 4787 section 4.1."""
+
+PROTOCOLS = {
+    1: "ICMP",
+    2: "IGMP",
+    41: "IPv6 in IP",
+    46: "RSVP",
+    47: "GRE",
+    50: "ESP",
+    51: "AH",
+    58: "ICMPv6",
+    88: "EIGRP",
+    89: "OSPF",
+    103: "PIM",
+    112: "VRRP",
+    132: "SCTP",
+}
+ETHERTYPES = {
+    0x0806: "ARP",
+    0x8035: "RARP",
+    0x8809: "LACP",
+    0x888E: "EAPOL",
+    0x88CC: "LLDP",
+    0x88E1: "HomePlug",
+    0x88F7: "PTP",
+    0x893A: "IEEE 1905",
+    0x9000: "loopback test",
+}
+PORTS = {
+    53: "DNS",
+    67: "DHCP",
+    68: "DHCP",
+    80: "HTTP",
+    123: "NTP",
+    137: "NetBIOS",
+    443: "HTTPS or QUIC",
+    546: "DHCPv6",
+    547: "DHCPv6",
+    853: "DNS over TLS",
+    1900: "SSDP",
+    3478: "STUN or TURN",
+    5060: "SIP",
+    5061: "SIP over TLS",
+    5349: "STUN or TURN over TLS",
+    5353: "mDNS",
+    5355: "LLMNR",
+    8080: "HTTP",
+    8443: "HTTPS",
+}
+"""What is usually behind a port; said as a guess."""
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 check`, `1,200 checks`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def seconds(value: float) -> str:
+    """A duration for people: `0.4 ms`, `1.25 s`, `3 min 5 s`."""
+    if value < 0.0995:
+        return f"{value * 1000:.1f} ms"
+    if value < 99.95:
+        return f"{value:.2f} s" if value < 9.995 else f"{value:.1f} s"
+    whole = round(value)
+    hours, rest = divmod(whole, 3600)
+    if hours:
+        return f"{hours:,} h {rest // 60} min"
+    return f"{rest // 60} min {rest % 60} s"
+
+
+def clock(time: str | None) -> str:
+    """The time of day of an ISO time."""
+    return time[11:19] if time else "?"
+
+
+def error_words(code: int) -> str:
+    """`401 Unauthenticated`; the number alone where it is not known."""
+    known = ERROR_BY_CODE.get(code)
+    return f"{code} {known.name}" if known else str(code)
+
+
+def listed(items: Sequence[str], most: int = 3) -> str:
+    """Some of the items, and how many more there are."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def errors_said(errors: Sequence[ErrorAnswer], asked: str) -> str:
+    """`error 401 Unauthenticated to 2 checks`."""
+    return "; ".join(
+        f"error {f'{error.code} {error.name}'.strip() if error.code >= 0 else 'without a code'} "
+        f"to {count(error.count, asked)}"
+        for error in errors
+    )
+
+
+def direction_outcome(
+    row: Dict[str, Any],
+    errors: Sequence[ErrorAnswer],
+    icmp: Sequence[str],
+    answered_from: Sequence[str],
+    answered_to: Sequence[str],
+    silent_at_end: int,
+    back_is_lost: bool,
+) -> str:
+    """What became of the checks of one direction.
+
+    Parameters
+    ----------
+    row
+        The row of the frame `pairs`.
+    silent_at_end
+        Checks after the last answer that had none.
+    back_is_lost
+        Packets in the other direction are lost, answers with them.
+    """
+    asked, answered = row["requests_sent"], row["responses_received"]
+    silent = row["unanswered"] + row["unfinished"]
+    said = []
+    if row["state"] == "succeeded":
+        if not asked:
+            said.append("answered (only answers were captured)")
+        elif silent_at_end > 1 and row["unanswered"]:
+            said.append(f"answered until {clock(row['last_answer_time'])}, then no answer to {silent_at_end:,} checks")
+        elif row["unanswered"]:
+            said.append(f"answered, but {row['unanswered']:,} of {count(asked, 'check')} not")
+        else:
+            said.append("answered")
+    elif answered:
+        why = "the way back is lost" if back_is_lost else "the answers did not get back"
+        said.append(f"answered, but {why}" if asked else "only answers were captured")
+    if errors:
+        said.append(errors_said(errors, "check"))
+    if icmp:
+        said.append(f"ICMP {listed(icmp, 2)}")
+    if answered_from:
+        said.append(f"answer came from another address ({listed(answered_from)})")
+    if answered_to:
+        said.append(f"answer went to another address ({listed(answered_to)})")
+    if row["state"] != "succeeded" and silent:
+        # Where an ICMP error says why there was no answer, a silent rest adds nothing.
+        if row["state"] == "in-progress":
+            said.append(f"no answer yet to {count(silent, 'check')} when the capture ended")
+        elif row["unanswered"] and not icmp:
+            said.append(f"no answer to {count(silent, 'check')}")
+    if row["path"] == "rewritten" and row["mapped"]:
+        said.append(f"arrived as {row['mapped']}")
+    return "; ".join(said) or "no answer was captured"
+
+
+def session_said(row: Dict[str, Any], pairs: int, good: int) -> str:
+    """How a session ended; `good` is how many of its pairs had a check that succeeded."""
+    connecting = row["time_to_connect_s"]
+    match row["state"]:
+        case "connected" if connecting is not None:
+            return f"connected after {seconds(connecting)}"
+        case "connected":
+            return "connected: DTLS or media show it, no nomination was captured"
+        case "disconnected":
+            after = f" after {seconds(connecting)}" if connecting is not None else ""
+            return f"disconnected: it connected{after}, then checks on the nominated pair went unanswered"
+        case "failed" if good:
+            return f"failed: checks succeeded on {good} of {count(pairs, 'pair')}, but none was nominated"
+        case "failed":
+            return (
+                f"failed: no check succeeded on any of {count(pairs, 'pair')}"
+                if pairs > 1
+                else ("failed: no check succeeded on its only pair")
+            )
+        case _:
+            return "checking: no result yet when the capture ended"
+
+
+def asked_outcome(
+    outcomes: Dict[str, int],
+    errors: Sequence[ErrorAnswer],
+    icmp: Sequence[str],
+    answered_from: Sequence[str],
+    told: Sequence[str],
+) -> str:
+    """What became of the requests of one kind to a server."""
+    said = []
+    if outcomes.get("success"):
+        said.append(f"{outcomes['success']:,} answered" + (f": {listed(told)}" if told else ""))
+    if errors:
+        said.append(errors_said(errors, "request"))
+    if icmp:
+        said.append(f"ICMP {listed(icmp, 2)}")
+    if outcomes.get("other-address"):
+        said.append(f"answer came from or went to another address ({listed(answered_from)})")
+    if outcomes.get("unanswered"):
+        said.append(f"no answer to {count(outcomes['unanswered'], 'request')}")
+    if outcomes.get("unfinished"):
+        said.append(f"{outcomes['unfinished']:,} open when the capture ended")
+    if outcomes.get("orphan"):
+        said.append(f"{count(outcomes['orphan'], 'answer')} without a captured request")
+    return "; ".join(said)
