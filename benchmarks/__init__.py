@@ -1,0 +1,1 @@
+"""Captures made for measuring, and the commands measured on them."""
