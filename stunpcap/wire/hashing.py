@@ -1,11 +1,13 @@
 """A hash table of rows of 32-bit words, for kernels: open addressing, kept in plain arrays.
 
 `keys[i]` is row i in order of first use; `slots` maps a hash to a row, -1 where free.  The caller sees to it that
-`slots` has a power of two entries and stays at most half full.
+`slots` has a power of two entries and stays at most half full.  The hash depends on a seed that is drawn anew for
+each table, lest somebody makes a capture in which all keys meet in one place; the order of rows does not depend on it.
 """
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,9 @@ from stunpcap.kernels import inner, kernel
 
 
 @inner
-def find_slot(slots: Any, keys: Any, width: int, key: Any) -> int:
+def find_slot(slots: Any, keys: Any, width: int, key: Any, seed: int) -> int:
     """The slot of a key: either the one that holds its row, or the free one where it belongs."""
-    h = 0x9DC5
+    h = seed
     for k in range(width):
         h = (h ^ int(key[k])) * 0x45D9F3B & 0xFFFFFFFF  # stays below 2^63
         h ^= h >> 15
@@ -38,10 +40,15 @@ def find_slot(slots: Any, keys: Any, width: int, key: Any) -> int:
 
 
 @kernel
-def rehash(slots: Any, keys: Any, width: int, rows: int) -> None:
+def rehash(slots: Any, keys: Any, width: int, rows: int, seed: int) -> None:
     """Enter all rows into empty slots."""
     for row in range(rows):
-        slots[find_slot(slots, keys, width, keys[row])] = row
+        slots[find_slot(slots, keys, width, keys[row], seed)] = row
+
+
+def new_seed() -> int:
+    """A seed for one table."""
+    return secrets.randbits(31)
 
 
 def free_slots(count: int) -> npt.NDArray[np.int32]:

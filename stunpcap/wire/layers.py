@@ -32,7 +32,7 @@ from stunpcap.wire.linktypes import (
     SLL2,
     WIFI,
 )
-from stunpcap.wire.tunnels import inside_gre, prism_size, radiotap_pads, tunnel_in_udp, under_mpls
+from stunpcap.wire.tunnels import inside_gre, prism_size, radiotap_pads, tunnel_in_udp, tunnel_port, under_mpls
 from stunpcap.wire.words import Buffer as Buffer
 from stunpcap.wire.words import has_cookie as has_cookie
 from stunpcap.wire.words import le16
@@ -119,7 +119,8 @@ def dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fie
     f
         ALL_FIELDS integers, filled as far as known.  START and STOP enclose the captured payload, LENGTH is its true
         length.  For FRAGMENT, ICMP_ERROR and AGGREGATE, IP_AT and STOP enclose the fragment with its IP header, the
-        packet quoted, or the subframes; LENGTH is their true length.
+        packet quoted, or the subframes; LENGTH is their true length.  DETAIL of a UDP datagram is CUT where it may be
+        a tunnel of which too little was captured.
 
     Returns
     -------
@@ -130,6 +131,7 @@ def dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fie
     if status > AGGREGATE and f[SAVED + PROTO] != 0:  # what looked like a tunnel was an ordinary datagram
         for k in range(FIELDS):
             f[k] = f[SAVED + k]
+        f[DETAIL] = CUT if status == CUT and stop < wire_stop else 0
         return DATAGRAM
     if status == CUT and stop >= wire_stop:  # the packet itself ends within a header
         return MALFORMED
@@ -197,6 +199,8 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                 f[4 * side + 3] = u32(b, o + 12 + 4 * side)
             protocol = b[o + 9]
             if u16(b, o + 6) & 0x3FFF:
+                if o + header > stop:
+                    return CUT
                 f[DETAIL] = protocol
                 f[STOP] = stop
                 f[LENGTH] = wire_stop - o
@@ -253,12 +257,14 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                 f[START] = o + 8
                 f[LENGTH] = min(size, wire_stop - o) - 8
                 f[STOP] = min(stop, o + 8 + f[LENGTH])
-                if f[SPORT] < 10000 or f[DPORT] < 10000:  # all tunnels have low ports
-                    layer, inside, ethertype = tunnel_in_udp(b, o + 8, f[STOP], o + 8 + f[LENGTH], f[SPORT], f[DPORT])
-                else:
-                    layer = NOTHING
-                    inside = o
-                if layer == NOTHING or inside > f[STOP] or has_cookie(b, o + 8, f[STOP]):
+                if f[SPORT] >= 10000 and f[DPORT] >= 10000:  # all tunnels have low ports
+                    return DATAGRAM
+                if not tunnel_port(f[SPORT], f[DPORT]) or has_cookie(b, o + 8, f[STOP]):
+                    return DATAGRAM
+                layer, inside, ethertype = tunnel_in_udp(b, o + 8, f[STOP], o + 8 + f[LENGTH], f[SPORT], f[DPORT])
+                if layer == NOTHING or inside > f[STOP]:
+                    if f[STOP] < f[START] + f[LENGTH]:
+                        f[DETAIL] = CUT
                     return DATAGRAM
                 for k in range(FIELDS):
                     f[SAVED + k] = f[k]
@@ -352,6 +358,8 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                     return CUT
                 bottom = b[o + 2] & 1 != 0
                 o += 4
+            if o + 20 > stop and stop < wire_stop:
+                return CUT
             layer, o = under_mpls(b, o, stop, wire_stop)
             if layer == NOTHING:
                 f[DETAIL] = MPLS_IS | b[o]

@@ -19,7 +19,7 @@ from stunpcap.capture.records import Block, Interface
 from stunpcap.kernels import kernel
 from stunpcap.wire import demux, layers
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reassembler, split_fragment
-from stunpcap.wire.hashing import find_slot, free_slots, rehash
+from stunpcap.wire.hashing import find_slot, free_slots, new_seed, rehash
 from stunpcap.wire.linktypes import LLC, RAW, link_type
 
 Ints = npt.NDArray[np.int64]
@@ -64,8 +64,10 @@ ROW = 9
     SPECIAL_SRC,
 ) = range(9)
 SPECIAL = SPECIAL_SRC + 4
-(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN) = range(5)
-"""State of a scan.  Unseen: packets of whose payload too little was captured to tell what it is."""
+(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN, N_TUNNEL_CUT, FIRST_TUNNEL_CUT) = range(7)
+STATE = 7
+"""State of a scan.  Unseen: packets of whose payload too little was captured to tell what it is.  Tunnel cut: those in
+which the header of what may be a packet in a tunnel was cut."""
 COMPILE_ABOVE = 60_000
 """Packets from which on compiled code is faster, its loading included."""
 
@@ -108,6 +110,7 @@ def scan(
     begin: int,
     f: Any,
     key: Any,
+    seed: int,
     slots: Any,
     keys: Any,
     counters: Any,
@@ -157,7 +160,7 @@ def scan(
             key[k] = f[k]
         key[8] = f[layers.SPORT] << 16 | f[layers.DPORT]
         key[9] = f[layers.PROTO]
-        slot = find_slot(slots, keys, KEY, key)
+        slot = find_slot(slots, keys, KEY, key, seed)
         flow = int(slots[slot])
         if flow < 0:
             flow = n_flows
@@ -206,6 +209,10 @@ def scan(
                 if state[N_UNSEEN] == 0:
                     state[FIRST_UNSEEN] = i
                 state[N_UNSEEN] += 1
+            elif f[layers.DETAIL] == layers.CUT:
+                if state[N_TUNNEL_CUT] == 0:
+                    state[FIRST_TUNNEL_CUT] = i
+                state[N_TUNNEL_CUT] += 1
         elif kind == demux.RTCP:
             counters[flow, N_RTCP] += 1
         elif kind == demux.CHANNEL:
@@ -293,6 +300,7 @@ _ENDINGS = {
     BROKEN: "malformed IP fragment",
 }
 UNSEEN = "payload cut by the snap length to so little that nobody can tell what it is"
+TUNNEL_CUT = "tunnel cut by the snap length before the UDP or TCP payload inside: counted as the tunnel's own flow"
 HEADER_CUT = "STUN header cut by the snap length"
 
 
@@ -318,6 +326,7 @@ class Scanner:
         self._last_time = 0
         self._scratch: list[int] = [0] * layers.ALL_FIELDS
         self._key: list[int] = [0] * KEY
+        self._seed = new_seed()
         self._grow_flows(256, np.zeros((0, KEY), np.uint32), np.zeros((0, COUNTERS), np.int64), 0)
         self._tally = np.zeros(16, np.int64)
         self._ethertypes = np.zeros(0x10000, np.int64)
@@ -340,7 +349,7 @@ class Scanner:
         self._counters = np.zeros((capacity, COUNTERS), np.int64)
         self._counters[:count] = counters[:count]
         self._slots = free_slots(capacity)
-        rehash.run(kernels.wanted(count, 50_000), self._slots, self._keys, KEY, count)
+        rehash.run(kernels.wanted(count, 50_000), self._slots, self._keys, KEY, count, self._seed)
 
     def feed(self, block: Block, interfaces: list[Interface], expected_packets: int = 0) -> None:
         """Take one block.  `expected_packets` of the whole capture decides whether compiled code pays."""
@@ -373,7 +382,8 @@ class Scanner:
         count = len(columns[0])
         rows = np.empty((count, ROW), np.int64)
         specials = np.empty((count, SPECIAL), np.int64)
-        state = np.array([self._flows, 0, 0, 0, 0], np.int64)
+        state = np.zeros(STATE, np.int64)
+        state[N_FLOWS] = self._flows
         # Lists are several times faster than arrays where Python reads single items.
         scratch: Any = np.zeros(layers.ALL_FIELDS, np.int64) if fast else self._scratch
         key: Any = np.zeros(KEY, np.int64) if fast else self._key
@@ -388,6 +398,7 @@ class Scanner:
                 begin,
                 scratch,
                 key,
+                self._seed,
                 self._slots,
                 self._keys,
                 self._counters,
@@ -405,6 +416,8 @@ class Scanner:
         self._keep(data, rows[: state[N_ROWS]], columns[3], first_frame)
         if state[N_UNSEEN]:
             self._odd("transport", UNSEEN, first_frame + int(state[FIRST_UNSEEN]), int(state[N_UNSEEN]))
+        if state[N_TUNNEL_CUT]:
+            self._odd("network", TUNNEL_CUT, first_frame + int(state[FIRST_TUNNEL_CUT]), int(state[N_TUNNEL_CUT]))
         return specials[: state[N_SPECIALS]]
 
     def _count(self, specials: Ints, first_frame: int, interfaces: list[Interface]) -> Ints:

@@ -12,6 +12,12 @@ from stunpcap.wire.words import Buffer, le16, u16, u32
 
 
 @inner
+def tunnel_port(sport: int, dport: int) -> bool:
+    """Whether a UDP tunnel could go there."""
+    return dport in (4789, 4790, 6081, 8472) or 2152 in (sport, dport) or 3544 in (sport, dport)
+
+
+@inner
 def tunnel_in_udp(b: Buffer, o: int, stop: int, true_stop: int, sport: int, dport: int) -> tuple[int, int, int]:
     """Layer, offset and EtherType of what a UDP tunnel carries; layer NOTHING if it is none.
 

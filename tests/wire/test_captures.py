@@ -2,14 +2,17 @@
 
 import csv
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scanning import SHARED, captures_at_hand, needs_shared, needs_tshark, rows, scan_file, tshark
 
+from stunpcap.capture import open_capture
 from stunpcap.stun.columns import decode_messages
 from stunpcap.table import Pools, hex_id
-from stunpcap.wire.scan import N_CHANNEL, N_DTLS, N_OTHER, N_RTCP, N_RTP, N_STUN, PACKETS
+from stunpcap.wire.demux import STUN, STUN_CUT
+from stunpcap.wire.scan import N_CHANNEL, N_DTLS, N_OTHER, N_RTCP, N_RTP, N_STUN, PACKETS, Scanner
 
 WILD = sorted(path.name for path in SHARED.iterdir() if ".pcap" in path.name) if SHARED.is_dir() else []
 
@@ -89,3 +92,24 @@ def test_plain_and_compiled_agree(path, monkeypatch):
     assert_same(plain, small)
     kinds = plain.flow_counters[:, [N_STUN, N_DTLS, N_RTP, N_RTCP, N_CHANNEL, N_OTHER]].sum(axis=1)
     assert np.array_equal(kinds, plain.flow_counters[:, PACKETS])
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["nDPI__stun_google_meet.pcapng", "nDPI__stun.pcap", "TracePcap__teams.pcap"])
+def test_cut_by_the_snap_length(name):
+    """The same datagrams, as far as they go; what is STUN in full is never something else when cut."""
+    whole = {(row.frame, row.flow): row for row in rows(scan_file(SHARED / name)[0])}
+    for snap in (0, 14, 15, 33, 34, 41, 42, 45, 49, 50, 54, 61, 62, 66, 70, 82, 100, 128, 200):
+        scanner = Scanner()
+        with open_capture(SHARED / name) as capture:
+            for block in capture.blocks():
+                scanner.feed(replace(block, caplen=np.minimum(block.caplen, snap)), capture.interfaces)
+        kept = scanner.finish()
+        for row in rows(kept):
+            full = whole[row.frame, row.flow]
+            assert full.payload.startswith(row.payload) and (row.length, row.ttl) == (full.length, full.ttl)
+            assert row.kind in (full.kind, STUN, STUN_CUT)
+        decode_messages(kept, Pools())
+        assert sum(count for text, (_, count, _) in kept.oddities.items() if "snap" in text) or snap > 49
+        if snap <= 42:
+            assert not len(kept.frame)

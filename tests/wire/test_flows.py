@@ -115,8 +115,8 @@ def test_slots():
     keys = np.random.default_rng(1).integers(0, 4, (500, 3)).astype(np.uint32)
     keys = np.unique(keys, axis=0)
     slots = free_slots(len(keys))
-    rehash(slots, keys, 3, len(keys))
+    rehash(slots, keys, 3, len(keys), 5)
     assert sorted(slots[slots >= 0].tolist()) == list(range(len(keys)))
     for row, key in enumerate(keys):
-        assert slots[find_slot(slots, keys, 3, [int(word) for word in key])] == row
-    assert slots[find_slot(slots, keys, 3, [9, 9, 9])] == -1
+        assert slots[find_slot(slots, keys, 3, [int(word) for word in key], 5)] == row
+    assert slots[find_slot(slots, keys, 3, [9, 9, 9], 5)] == -1

@@ -204,6 +204,14 @@ def test_many_tiny_overlapping_pieces_are_quick():
     assert whole.ending == WHOLE
 
 
+def test_header_cut():
+    """A fragment of which not even the header was captured is no malformed one."""
+    piece = p.ipv4(p.udp(REQUEST)[:64], more=True, options=bytes(8))
+    for snap in range(28):
+        assert list(scan_packets([piece], 101, snap=snap).oddities.values()) == [("network", 1, 1)]
+        assert "snap length" in next(iter(scan_packets([piece], 101, snap=snap).oddities))
+
+
 @pytest.mark.parametrize("size", range(0, 60, 7))
 def test_broken(size):
     for packet in (*V4[:1], *V6[:1]):
