@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from stunpcap.summary import Summary, summarise
 from stunpcap.summary.model import Direction, Pair, Session
-from stunpcap.summary.pairs_text import kind_of
-from stunpcap.summary.text import damage_said, draw, draw_short, names_of, place_said
+from stunpcap.summary.pairs_text import kind_of, mark_of
+from stunpcap.summary.terminal import Paper, can_show, safe
+from stunpcap.summary.text import STATE, damage_said, draw, draw_short, names_of, place_said
 from stunpcap.summary.text_network import traffic_said
 from stunpcap.summary.words import clock, count, seconds
-from stunpcap.terminal import Paper, can_show, safe
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -41,18 +41,14 @@ border-bottom:1px solid color-mix(in srgb,currentColor 18%,transparent)}
 .stunpcap h4{margin:.7em 0 .2em;font-size:14px}
 .stunpcap p{margin:.2em 0}
 .stunpcap .dim{opacity:.7}
-.stunpcap .good{color:#1a7f37}.stunpcap .bad{color:#cf222e}.stunpcap .open{color:#9a6700}
-@media (prefers-color-scheme:dark){.stunpcap .good{color:#3fb950}.stunpcap .bad{color:#ff7b72}
-.stunpcap .open{color:#d29922}}
+.stunpcap .where{display:inline-block;min-width:20em}
+.stunpcap .n{white-space:nowrap}
+.stunpcap .good{color:var(--good)}.stunpcap .bad{color:var(--bad)}.stunpcap .open,.stunpcap .warn{color:var(--open)}
+.stunpcap,.vscode-light .stunpcap,[data-jp-theme-light=true] .stunpcap{--good:#1a7f37;--bad:#cf222e;--open:#9a6700}
+@media (prefers-color-scheme:dark){.stunpcap{--good:#3fb950;--bad:#ff7b72;--open:#d29922}}
+.vscode-dark .stunpcap,[data-jp-theme-light=false] .stunpcap{--good:#3fb950;--bad:#ff7b72;--open:#d29922}
 """
-_SYMBOL = {
-    "connected": ("good", "✓"),
-    "failed": ("bad", "✗"),
-    "disconnected": ("bad", "✗"),
-    "checking": ("open", "…"),
-    "succeeded": ("good", "✓"),
-    "in-progress": ("open", "…"),
-}
+_SYMBOL = {"good": "✓", "bad": "✗", "open": "…", "warn": "!"}
 
 
 def as_text(trace: Trace, *, short: bool) -> str:
@@ -98,7 +94,7 @@ def _captures(found: Summary) -> list[str]:
     rows = [
         _row(
             (
-                f"{_text(capture.vantage)}<br><span class='dim'>{_code(capture.path)}</span>",
+                f"{_text(capture.vantage)}<br><span class='dim where'>{_code(capture.path)}</span>",
                 f"{capture.packets:,}",
                 escape(seconds(capture.duration_s)),
                 f"{capture.stun_messages:,}",
@@ -114,8 +110,8 @@ def _captures(found: Summary) -> list[str]:
 
 
 def _state(state: str, words: str) -> str:
-    style, symbol = _SYMBOL[state]
-    return f'<span class="{style}">{symbol} {_text(words)}</span>'
+    style = STATE[state]
+    return f'<span class="{style}">{_SYMBOL[style]} {_text(words)}</span>'
 
 
 def _sessions(found: Summary) -> list[str]:
@@ -170,7 +166,8 @@ def _pairs(session: Session, *, several: bool) -> list[str]:
 
 def _pair(pair: Pair, numbers: frozenset[int]) -> list[str]:
     marks = [word for word in (pair.transport, pair.carrier) if word not in ("udp", "plain")]
-    marks += ["★ nominated"] if pair.nominated else []
+    if pair.nominated:
+        marks.append("★ nominated" if pair.selected else "nominated before")
     extra = f" <b>{escape(', '.join(marks))}</b>" if marks else ""
     a, b = (
         f"<b>{name}</b> {_code(end)} ({kind_of(kind)})"
@@ -188,7 +185,7 @@ def _way(way: Direction | None) -> tuple[str, ...]:
     if way is None:
         return ('<span class="dim">· no check seen</span>', "", "", "", "", "")
     return (
-        _state(way.state, way.outcome),
+        f'<span class="{mark_of(way)}">{_SYMBOL[mark_of(way)]} {_text(way.outcome)}</span>',
         f"{way.requests_sent:,}",
         f"{way.responses_received:,}",
         f"{way.unanswered + way.unfinished:,}",

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from stunpcap.summary.terminal import safe
 from stunpcap.table import Table
-from stunpcap.terminal import safe
 
 SLICE = 10_000
 """Rows turned into text at a time."""

@@ -162,7 +162,7 @@ def _chosen_form(form: str | None, as_json: bool, output: str | None, traces: tu
 def _print(table: Table, columns: Sequence[str] | None, form: str, output: str | None) -> None:
     from stunpcap.cli import export
     from stunpcap.cli.tables import draw_table
-    from stunpcap.terminal import Paper, paper_for
+    from stunpcap.summary.terminal import Paper, paper_for
 
     every = columns or list(table.schema)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from stunpcap.terminal import safe
+from stunpcap.summary.terminal import safe
 
 
 def write(text: str) -> None:

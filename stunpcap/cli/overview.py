@@ -48,7 +48,7 @@ def summary(
 
         write(json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
         return
+    from stunpcap.summary.terminal import paper_for
     from stunpcap.summary.text import command_hints, draw
-    from stunpcap.terminal import paper_for
 
     write(draw(found, paper_for(sys.stdout), command_hints(traces)))

@@ -49,7 +49,7 @@ def show(
         for message, row in zip(messages, rows, strict=True):
             write(json.dumps(_as_dict(message, row)) + "\n")
         return
-    from stunpcap.terminal import safe
+    from stunpcap.summary.terminal import safe
 
     for number, (message, row) in enumerate(zip(messages, rows, strict=True)):
         if number:

@@ -12,10 +12,13 @@ from typing import Any
 
 from stunpcap.cli.columns import ESSENTIAL, SHOWN, STACKED
 from stunpcap.schema import Kind
+from stunpcap.summary.terminal import Paper, cells, safe
 from stunpcap.table import Table
-from stunpcap.terminal import Paper, cells, safe
 
 GAP = "  "
+FEWEST = 3
+"""Columns that are cut rather than left out."""
+NARROWEST = 8
 _NUMBERS = (Kind.INTEGER, Kind.COUNT, Kind.SECONDS, Kind.UNSIGNED)
 
 
@@ -27,6 +30,8 @@ class Shown:
     head: list[str]
     rows: list[list[str]]
     right: bool
+    exact: bool
+    "Half of it is of no use: addresses and numbers."
 
     @property
     def width(self) -> int:
@@ -81,7 +86,8 @@ def _text(table: Table, name: str, *, wrap_head: bool) -> Shown:
     else:
         values = [_cell(value) for value in values]
     head = name.split("_") if wrap_head else [name]
-    return Shown(name, head, [[value] for value in values], kind in _NUMBERS)
+    exact = kind not in (Kind.TEXT, Kind.CATEGORY)
+    return Shown(name, head, [[value] for value in values], kind in _NUMBERS, exact)
 
 
 def _moment(value: str | None, one_day: bool) -> str:
@@ -107,24 +113,32 @@ def _names(shown: Sequence[Shown]) -> set[str]:
 
 
 def _fitting(frame: str, shown: list[Shown], paper: Paper) -> list[Shown]:
-    """As many columns as fit, the essential ones in any case."""
+    """As many columns as fit, the essential ones, if it can be, in any case."""
     essential = ESSENTIAL[frame] + (shown[0].name == "vantage" and "vantage" not in SHOWN[frame])
     if _total(shown[:essential]) > paper.width and frame in STACKED:
         before = len(shown)
         shown = _stack(shown, STACKED[frame], paper)
         essential -= before - len(shown)
     chosen = shown[:essential]
-    while (excess := _total(chosen) - paper.width) > 0:
-        widest = max(chosen, key=lambda column: column.width)
-        target = max(widest.width - excess, 8)
-        if target >= widest.width:
-            break
-        widest.rows = [[paper.fit(line, target) for line in lines] for lines in widest.rows]
-        widest.head = [paper.fit(line, target) for line in widest.head]
+    for column in chosen:
+        if not column.exact:
+            _narrow(column, _total(chosen) - paper.width, paper)
+    while _total(chosen) > paper.width and len(chosen) > FEWEST:
+        chosen.pop()
+    for column in sorted(chosen, key=lambda column: -column.width):
+        _narrow(column, _total(chosen) - paper.width, paper)
     for column in shown[essential:]:
         if _total([*chosen, column]) <= paper.width:
             chosen.append(column)
     return chosen
+
+
+def _narrow(column: Shown, excess: int, paper: Paper) -> None:
+    """Cut the texts of a column, so that it gets narrower by as much as it can."""
+    width = max(column.width - excess, NARROWEST)
+    if excess > 0 and width < column.width:
+        column.rows = [[paper.fit(line, width) for line in lines] for lines in column.rows]
+        column.head = [paper.fit(line, width) for line in column.head]
 
 
 def _total(shown: Sequence[Shown]) -> int:
@@ -142,7 +156,7 @@ def _stack(shown: list[Shown], names: tuple[str, str], paper: Paper) -> list[Sho
         [*above, *(f"{arrow} {line}" for line in below if line)]
         for above, below in zip(first.rows, second.rows, strict=True)
     ]
-    both = Shown(f"{first.name}/{second.name}", [*first.head, f"{arrow} {' '.join(second.head)}"], rows, False)
+    both = Shown(f"{first.name}/{second.name}", [*first.head, f"{arrow} {' '.join(second.head)}"], rows, False, True)
     return [both if column is first else column for column in shown if column is not second]
 
 

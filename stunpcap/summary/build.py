@@ -29,10 +29,11 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
         There is no such session.
     """
     tables = trace.tables
-    sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions)
+    captures = build_captures(tables.vantages, trace.sources)
+    sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions, captures)
     states = {state: sum(one.state == state for one in sessions) for state in WORST_FIRST}
     summary = Summary(
-        captures=build_captures(tables.vantages, trace.sources),
+        captures=captures,
         defects=build_damage(tables.defects),
         states={state: number for state, number in states.items() if number},
         sessions=sessions,

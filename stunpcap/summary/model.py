@@ -110,6 +110,8 @@ class Direction:
     other_address: int
     unanswered: int
     unfinished: int
+    silent_at_end: int
+    "Checks that had no answer, or none yet, after the last that had one; 0 where none had."
     rtt_min_s: float | None
     rtt_median_s: float | None
     errors: tuple[ErrorAnswer, ...]
@@ -136,6 +138,8 @@ class Pair:
     b: str
     b_type: str
     nominated: bool
+    selected: bool
+    "The nominated pair that the session ended with."
     a_to_b: Direction | None
     "None: no check was seen in this direction."
     b_to_a: Direction | None
@@ -151,6 +155,8 @@ class Agent:
     role: str | None
     addresses: tuple[str, ...]
     "Addresses without ports that its candidates have, as far as checks tell."
+    captured_at: tuple[str, ...]
+    "Captures that were taken at this agent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +231,10 @@ class Asked:
     "Outcome of a transaction -> how many."
     errors: tuple[ErrorAnswer, ...]
     icmp: tuple[str, ...]
-    told: tuple[str, ...]
-    "Addresses the server told: mapped ones, and for allocations relayed ones."
+    mapped: tuple[str, ...]
+    "How the server saw its clients."
+    relayed: tuple[str, ...]
+    "Addresses it allocated."
     rtt_min_s: float | None
     frames: tuple[int, ...]
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from stunpcap.summary.model import Direction, Pair
-from stunpcap.terminal import Paper, cells, safe
+from stunpcap.summary.terminal import Paper, cells, safe
 
 SYMBOL = {"succeeded": "good", "failed": "bad", "in-progress": "open"}
 INDENT = 4
@@ -21,21 +22,32 @@ INDENT = 4
 
 def pair_table(pairs: Sequence[Pair], paper: Paper, title: str) -> Iterator[str]:
     """Lines of the table, heading included."""
+    whole = paper
     rows = [cells_of(way) for pair in pairs for way in (pair.a_to_b, pair.b_to_a) if way]
     heads = ("checks", "answ.", "none", "path", "frame")
     widths = [max(len(head), *(len(row[i]) for row in rows)) for i, head in enumerate(heads)] if rows else [0] * 5
     numbers = "  ".join(_aligned(heads, widths))
-    room = paper.width - 2 - len(numbers)
+    longest = max((cells(safe(way.outcome)) for pair in pairs for way in (pair.a_to_b, pair.b_to_a) if way), default=0)
+    # On wide paper the numbers stay near the words.
+    room = min(paper.width - 2 - len(numbers), max(longest + INDENT + 11, cells(title) + 4))
+    paper = replace(paper, width=room + 2 + len(numbers))
     if cells(title) <= room - 4:
         yield paper.style("strong", f"  {title}") + " " * (room - cells(title)) + paper.style("dim", numbers)
     else:
         yield from (paper.style("strong", line) for line in paper.wrap(title, "  "))
         yield " " * (room + 2) + paper.style("dim", numbers)
     for pair in pairs:
-        yield from _ends(pair, paper)
+        yield from _ends(pair, whole)
         for name, way in ((("A", "B"), pair.a_to_b), (("B", "A"), pair.b_to_a)):
             if way is not None or pair.a != pair.b:
                 yield from _way(name, way, widths, paper)
+
+
+def mark_of(way: Direction) -> str:
+    """The symbol for a direction: what succeeded and then fell silent is no success."""
+    if way.state == "succeeded" and way.silent_at_end > 1 and way.unanswered:
+        return "warn"
+    return SYMBOL[way.state]
 
 
 def cells_of(way: Direction) -> tuple[str, str, str, str, str]:
@@ -44,7 +56,7 @@ def cells_of(way: Direction) -> tuple[str, str, str, str, str]:
         f"{way.requests_sent:,}",
         f"{way.responses_received:,}",
         f"{way.unanswered + way.unfinished:,}",
-        way.path if way.path != "unknown" else "unknown",
+        way.path,
         str(way.first_frame or "?"),
     )
 
@@ -67,7 +79,7 @@ def _ends(pair: Pair, paper: Paper) -> Iterator[str]:
     number = f"{pair.pair_id:>{INDENT - 1}} "
     marks = []
     if pair.nominated:
-        marks.append(f"{paper.symbol('star')} nominated")
+        marks.append(f"{paper.symbol('star')} nominated" if pair.selected else "nominated before")
     if pair.transport != "udp":
         marks.append(pair.transport)
     if pair.carrier != "plain":
@@ -89,10 +101,10 @@ def _way(name: tuple[str, str], way: Direction | None, widths: Sequence[int], pa
         yield paper.style("dim", f"{lead}{paper.symbol('none')} no check seen")
         return
     numbers = "  ".join(_aligned(cells_of(way), widths))
-    symbol = paper.symbol(SYMBOL[way.state])
+    colour = mark_of(way)
+    symbol = paper.symbol(colour)
     width = paper.width - cells(lead) - cells(symbol) - 1 - 2 - len(numbers)
     lines = textwrap.wrap(safe(way.outcome), max(width, 20), break_on_hyphens=False)
-    colour = SYMBOL[way.state]
     yield f"{lead}{paper.style(colour, f'{symbol} {lines[0]:<{width}}')}  {numbers}"
     hang = " " * (cells(lead) + cells(symbol) + 1)
     yield from (hang + paper.style(colour, line) for line in lines[1:])

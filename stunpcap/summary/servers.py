@@ -13,9 +13,11 @@ from stunpcap.summary.model import Asked, Mapping, Seen, Server
 from stunpcap.summary.words import BEHAVIOUR, asked_outcome
 from stunpcap.table import Table
 
+_MOST_TELLING = ("address-and-port-dependent", "address-dependent", "endpoint-independent", "unknown", "none")
+
 
 def build_mappings(mappings: Table) -> tuple[Mapping, ...]:
-    """One entry a local address and capture; translated ones first."""
+    """One entry a local address and capture; what troubles ICE most comes first."""
     rows_of: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in mappings.records():
         rows_of.setdefault((row["vantage"], row["base"]), []).append(row)
@@ -44,7 +46,7 @@ def build_mappings(mappings: Table) -> tuple[Mapping, ...]:
                 ),
             )
         )
-    return tuple(sorted(found, key=lambda mapping: mapping.behaviour == "none"))
+    return tuple(sorted(found, key=lambda mapping: _MOST_TELLING.index(mapping.behaviour)))
 
 
 def build_servers(transactions: Table, messages: Table) -> tuple[Server, ...]:
@@ -73,20 +75,21 @@ def build_servers(transactions: Table, messages: Table) -> tuple[Server, ...]:
         for source in dict.fromkeys(transactions["src"][mine].tolist()):
             names[transactions.pools.endpoints.text(source)] = None
         seen = found[number]
-        told = _told(transactions, mine, relayed)
+        mapped, allocated = _told(transactions, mine, relayed)
         errors, icmp = seen.error_answers(), tuple(seen.icmp)
         elsewhere = tuple(seen.answered_from) + tuple(seen.answered_to)
         rtt = transactions["rtt_s"][mine]
         asked.setdefault(key, []).append(
             Asked(
                 kind=TRANSACTION_KIND[int(transactions["kind"][first])],
-                outcome=asked_outcome(seen.outcomes, errors, icmp, elsewhere, told),
+                outcome=asked_outcome(seen.outcomes, errors, icmp, elsewhere, mapped, allocated),
                 requests=len(mine) - seen.outcomes.get("orphan", 0),
                 transmissions=int(transactions["transmissions"][mine].sum()),
                 outcomes=seen.outcomes,
                 errors=errors,
                 icmp=icmp,
-                told=told,
+                mapped=mapped,
+                relayed=allocated,
                 rtt_min_s=float(np.nanmin(rtt)) if not np.isnan(rtt).all() else None,
                 frames=tuple(seen.frames),
             )
@@ -111,16 +114,15 @@ def _relayed(messages: Table) -> dict[tuple[int, int], int]:
     return dict(zip(keys, messages["relayed"][rows].tolist(), strict=True))
 
 
-def _told(transactions: Table, rows: Any, relayed: dict[tuple[int, int], int]) -> tuple[str, ...]:
-    """The addresses that the answers tell, relayed ones marked."""
+def _told(
+    transactions: Table, rows: Any, relayed: dict[tuple[int, int], int]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The mapped and the relayed addresses that the answers tell."""
     text = transactions.pools.endpoints.text
-    told: dict[str, None] = {}
     mapped = transactions["mapped"][rows]
-    for number in dict.fromkeys(mapped[mapped >= 0].tolist()):
-        told[f"seen as {text(number)}"] = None
-    if relayed:
-        columns = (transactions[name][rows].tolist() for name in ("vantage", "response_frame"))
-        for key in zip(*columns, strict=True):
-            if key in relayed:
-                told[f"relayed address {text(relayed[key])}"] = None
-    return tuple(told)
+    keys = zip(transactions["vantage"][rows].tolist(), transactions["response_frame"][rows].tolist(), strict=True)
+    allocated = [relayed[key] for key in keys if key in relayed] if relayed else []
+    return (
+        tuple(text(number) for number in dict.fromkeys(mapped[mapped >= 0].tolist())),
+        tuple(text(number) for number in dict.fromkeys(allocated)),
+    )

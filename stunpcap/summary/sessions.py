@@ -9,7 +9,7 @@ import numpy as np
 
 from stunpcap.ice.columns import group
 from stunpcap.summary.evidence import Evidence, collect, note_silence
-from stunpcap.summary.model import Agent, Direction, Pair, Session
+from stunpcap.summary.model import Agent, Capture, Direction, Pair, Session
 from stunpcap.summary.words import direction_outcome, session_said
 from stunpcap.table import Table
 
@@ -20,15 +20,18 @@ MOST_FRAMES = 16
 Row = dict[str, Any]
 
 
-def build_sessions(sessions: Table, pairs: Table, transactions: Table) -> tuple[Session, ...]:
+def build_sessions(
+    sessions: Table, pairs: Table, transactions: Table, captures: tuple[Capture, ...]
+) -> tuple[Session, ...]:
     """All sessions of the tables, failed ones first."""
+    local = {one.vantage: frozenset(one.at.split(", ")) for one in captures if one.place == "endpoint"}
     evidence = _evidence(pairs, transactions)
     rows_of: dict[int, list[tuple[Row, Evidence]]] = {}
     for row, seen in zip(pairs.records(), evidence, strict=True):
         rows_of.setdefault(row["session_id"], []).append((row, seen))
     records = list(sessions.records())
     restarted = {row["restart_of"]: row["session_id"] for row in records if row["restart_of"]}
-    built = [_session(row, rows_of.get(row["session_id"], []), restarted) for row in records]
+    built = [_session(row, rows_of.get(row["session_id"], []), restarted, local) for row in records]
     return tuple(sorted(built, key=lambda session: (WORST_FIRST.index(session.state), session.session_id)))
 
 
@@ -50,19 +53,24 @@ def _evidence(pairs: Table, transactions: Table) -> list[Evidence]:
     return found
 
 
-def _session(row: Row, directed: list[tuple[Row, Evidence]], restarted: dict[int, int]) -> Session:
+def _session(
+    row: Row,
+    directed: list[tuple[Row, Evidence]],
+    restarted: dict[int, int],
+    local: dict[str, frozenset[str]],
+) -> Session:
     sides = _sides(row, [pair for pair, _ in directed])
-    pairs = _pairs(directed, sides)
-    good = {
-        pair.pair_id for pair in pairs if any(way and way.state == "succeeded" for way in (pair.a_to_b, pair.b_to_a))
-    }
+    pairs = _pairs(directed, sides, (row["nominated_src"], row["nominated_dst"]))
+    worked = {pair.pair_id: _worked(pair) for pair in pairs}
+    worked |= {pair.pair_id: 2 for pair in pairs if _worked(pair) == 2}
+    one_way, both_ways = (list(worked.values()).count(number) for number in (1, 2))
     count = row["pairs"]
     frames = _frames(pairs)
     return Session(
         session_id=row["session_id"],
         state=row["state"],
-        said=session_said(row, count, len(good)),
-        agents=(_agent("A", row, directed, sides, pairs), _agent("B", row, directed, sides, pairs)),
+        said=session_said(row, count, one_way, both_ways),
+        agents=_agents(row, directed, sides, pairs, local),
         start=row["start"],
         end=row["end"],
         duration_s=_between(row["start"], row["end"]),
@@ -79,12 +87,23 @@ def _session(row: Row, directed: list[tuple[Row, Evidence]], restarted: dict[int
         media_ba_packets=row["media_ba_packets"],
         role_changes=row["role_changes"],
         vantages=tuple(filter(None, (row["vantages"] or "").split(", "))),
-        tags=tuple(filter(None, (row["tags"] or "").split(", "))),
+        tags=_tags(row["tags"] or ""),
         first_frame=row["first_frame"],
         pairs=pairs,
         frames=frames,
         filters={vantage: f"frame.number in {{{', '.join(map(str, some))}}}" for vantage, some in frames.items()},
     )
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    """The tags one by one; one of them has a comma of its own."""
+    lite = "one agent checks, the other only answers"
+    return tuple(filter(None, text.replace(lite, lite.replace(", ", " and ")).split(", ")))
+
+
+def _worked(pair: Pair) -> int:
+    """In how many directions checks succeeded."""
+    return sum(way is not None and way.state == "succeeded" for way in (pair.a_to_b, pair.b_to_a))
 
 
 def _between(start: str, end: str) -> float:
@@ -114,18 +133,47 @@ def _sides(row: Row, directed: list[Row]) -> list[int]:
     return sides
 
 
-def _agent(name: str, row: Row, directed: list[tuple[Row, Evidence]], sides: list[int], pairs: Iterable[Pair]) -> Agent:
-    number = "AB".index(name)
+def _agents(
+    row: Row,
+    directed: list[tuple[Row, Evidence]],
+    sides: list[int],
+    pairs: Iterable[Pair],
+    local: dict[str, frozenset[str]],
+) -> tuple[Agent, Agent]:
+    hosts = [
+        dict.fromkeys(host(end) for end in ends) for ends in zip(*((pair.a, pair.b) for pair in pairs), strict=True)
+    ]
+    hosts = hosts or [{}, {}]
+    a, b = (_agent(number, row, directed, sides, hosts, local) for number in (0, 1))
+    return a, b
+
+
+def _agent(
+    number: int,
+    row: Row,
+    directed: list[tuple[Row, Evidence]],
+    sides: list[int],
+    hosts: list[dict[str, None]],
+    local: dict[str, frozenset[str]],
+) -> Agent:
+    name = "AB"[number]
+    seen_by = {pair["vantage"] for pair, _ in directed}
     ufrag = row[f"ufrag_{name.lower()}"]
     claimed = [pair["role"] for (pair, _), side in zip(directed, sides, strict=True) if side == number and pair["role"]]
     role = claimed[-1] if claimed else None
     if row["controlling"] and ufrag and row["ufrag_a"] != row["ufrag_b"]:
         role = "controlling" if row["controlling"] == ufrag else "controlled"
-    addresses = dict.fromkeys(host(pair.a if number == 0 else pair.b) for pair in pairs)
-    return Agent(name, ufrag, role, tuple(addresses))
+    here = tuple(
+        vantage
+        for vantage, at in local.items()
+        if vantage in seen_by and at.intersection(hosts[number]) and not at.intersection(hosts[1 - number])
+    )
+    return Agent(name, ufrag, role, tuple(hosts[number]), here)
 
 
-def _pairs(directed: list[tuple[Row, Evidence]], sides: list[int]) -> tuple[Pair, ...]:
+def _pairs(
+    directed: list[tuple[Row, Evidence]], sides: list[int], selected: tuple[str | None, str | None]
+) -> tuple[Pair, ...]:
     """Rows put together to pairs, by vantage; those that worked, or show something, first."""
     by_pair: dict[tuple[str, int], list[tuple[Row, Evidence, int]]] = {}
     ends: dict[int, tuple[str, str]] = {}
@@ -150,6 +198,7 @@ def _pairs(directed: list[tuple[Row, Evidence]], sides: list[int]) -> tuple[Pair
                 b=b,
                 b_type=types[1],
                 nominated=row["nominated"],
+                selected=row["nominated"] and (a, b) == selected,
                 a_to_b=ways.get(a),
                 b_to_a=ways.get(b) if a != b else None,
             )
@@ -162,7 +211,7 @@ def _rank(pair: Pair) -> int:
     """What is looked at first: the nominated pair, those with a success, those with any answer, then the silent."""
     ways = [way for way in (pair.a_to_b, pair.b_to_a) if way]
     if pair.nominated:
-        return 0
+        return -1 if pair.selected else 0
     if any(way.state == "succeeded" for way in ways):
         return 1
     told = (way.responses_received + way.errors_received + way.icmp_received + way.other_address for way in ways)
@@ -198,6 +247,7 @@ def _direction(row: Row, seen: Evidence, back_is_lost: bool) -> Direction:
         icmp=icmp,
         answered_from=answered_from,
         answered_to=answered_to,
+        silent_at_end=seen.silent_at_end,
         frames=tuple(seen.frames),
     )
 

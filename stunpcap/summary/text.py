@@ -1,6 +1,6 @@
 """A summary as text.  The order is that of need: what was captured, which sessions failed, in which direction, why not.
 
-Readable at 80 columns, without colour and in ASCII; `stunpcap.terminal.Paper` says what there is.
+Readable at 80 columns, without colour and in ASCII; `stunpcap.summary.terminal.Paper` says what there is.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from stunpcap.summary import text_network
 from stunpcap.summary.model import Capture, Damage, Pair, Session, Summary
 from stunpcap.summary.pairs_text import pair_table
+from stunpcap.summary.terminal import Paper, cells, safe
 from stunpcap.summary.text_network import CONFIDENCE
 from stunpcap.summary.words import clock, count, listed, seconds
-from stunpcap.terminal import Paper, cells, safe
 
 FEW = 5
 """Up to this many sessions all are told in full."""
@@ -36,6 +36,7 @@ class Hints:
     pairs: str
     sessions: str
     defects: str
+    mappings: str
 
 
 def command_hints(paths: Sequence[str]) -> Hints:
@@ -48,11 +49,16 @@ def command_hints(paths: Sequence[str]) -> Hints:
         f"stunpcap pairs --session {{}} {traces}",
         f"stunpcap sessions {traces}",
         f"stunpcap defects {traces}",
+        f"stunpcap mappings {traces}",
     )
 
 
 LIBRARY_HINTS = Hints(
-    "print(trace.select(session=N))", "trace.select(session={}).pairs", "trace.sessions", "trace.defects"
+    "print(trace.select(session=N))",
+    "trace.select(session={}).pairs",
+    "trace.sessions",
+    "trace.defects",
+    "trace.mappings",
 )
 
 
@@ -88,7 +94,7 @@ def _lines(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
     else:
         for session in summary.sessions:
             yield from _session(session, paper, hints, several)
-    yield from text_network.mappings(summary.mappings, paper, several)
+    yield from text_network.mappings(summary, paper, hints.mappings)
     yield from text_network.servers(summary.servers, paper, several)
 
 
@@ -222,7 +228,10 @@ def _session(session: Session, paper: Paper, hints: Hints, several: bool) -> Ite
         if cells(lead) > paper.width // 2:
             yield from paper.wrap(lead.strip(), "  ", "     ")
             lead = "     "
-        yield from paper.wrap(listed([safe(address) for address in agent.addresses], 6) or "no address seen", lead)
+        at = ", ".join(safe(vantage) for vantage in agent.captured_at) if several else "here"
+        taken = f" (captured {'at ' if several else ''}{at})" if agent.captured_at else ""
+        where = listed([safe(address) for address in agent.addresses], 6) or "no address seen"
+        yield from paper.wrap(where + taken, lead)
     yield from paper.wrap(_followed(session, paper), "  ")
     yield from paper.wrap(_circumstances(session), "  ")
     yield from _pair_tables(session, paper, hints, several=several)
@@ -246,6 +255,9 @@ def _followed(session: Session, paper: Paper) -> str:
     return f"{dtls}; media A {arrow} B: {count(forth, 'packet')}, B {arrow} A: {count(back, 'packet')}"
 
 
+_TAGS = {"only requests": "only requests were captured", "only responses": "only responses were captured"}
+
+
 def _circumstances(session: Session) -> str:
     said = [f"{clock(session.start)} to {clock(session.end)} UTC ({seconds(session.duration_s)})"]
     said.append(f"{count(session.checks, 'check')} on {count(session.pair_count, 'pair')}")
@@ -255,7 +267,7 @@ def _circumstances(session: Session) -> str:
         said.append(f"restarted as session {session.restarted_by}")
     if session.role_changes:
         said.append(f"{count(session.role_changes, 'change')} of role")
-    said += [safe(tag) for tag in session.tags]
+    said += [_TAGS.get(tag, safe(tag)) for tag in session.tags]
     return "; ".join(said)
 
 

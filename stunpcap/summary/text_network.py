@@ -4,42 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stunpcap.summary.model import Capture, Mapping, Server, Summary
+from stunpcap.summary.model import Capture, Seen, Server, Summary
+from stunpcap.summary.sessions import host
+from stunpcap.summary.terminal import Paper, safe
 from stunpcap.summary.words import count, listed
-from stunpcap.terminal import Paper, safe
 
 CONFIDENCE = {"high": "certain", "medium": "probably", "low": "perhaps"}
-MAPPING_ROWS = 12
+MAPPING_ROWS = 8
+SEEN_ROWS = 6
 SERVER_ROWS = 12
 _BAD = ("unanswered", "error", "icmp", "other-address")
 
 
-def mappings(found: Sequence[Mapping], paper: Paper, several: bool) -> Iterator[str]:
+def mappings(summary: Summary, paper: Paper, more: str) -> Iterator[str]:
     """How others saw local addresses, translated ones first."""
-    if not found:
+    several = len(summary.captures) > 1
+    translated = [one for one in summary.mappings if one.behaviour != "none"]
+    plain = _plain(summary)
+    if not translated and not plain:
         return
     yield ""
     yield paper.style("strong", "Address translation (NAT)")
-    translated = [one for one in found if one.behaviour != "none"]
     for one in translated[:MAPPING_ROWS]:
-        where = f" (at {safe(one.vantage)})" if several else ""
-        yield f"  {safe(one.base)}{where}"
-        for seen in one.seen[:6]:
-            kept = ", port kept" if seen.translated and seen.port_kept else ", other port" if seen.translated else ""
-            frame = f", frame {seen.first_frame}" if seen.first_frame else ""
-            by = listed([safe(who) for who in seen.by])
-            how = f"seen as {safe(seen.mapped)}" if seen.translated else "seen unchanged"
-            yield from paper.wrap(f"{how} by {by}{kept}{frame}", "    ", "      ")
-        if len(one.seen) > 6:
-            yield f"    and as {len(one.seen) - 6} other addresses"
-        yield from paper.wrap(one.said, "    ", "      ")
+        where = f" at {safe(one.vantage)}" if several else ""
+        yield from paper.wrap(f"{safe(one.base)}{where}: {one.said}", "  ", "      ")
+        for seen in one.seen[:SEEN_ROWS]:
+            yield from paper.wrap(_seen(seen), "    ", "      ")
+        if len(one.seen) > SEEN_ROWS:
+            yield f"    and as {len(one.seen) - SEEN_ROWS} other addresses"
     if len(translated) > MAPPING_ROWS:
-        yield f"  and {len(translated) - MAPPING_ROWS} more"
-    plain = [one for one in found if one.behaviour == "none"]
-    for vantage in dict.fromkeys(one.vantage for one in plain):
-        here = [safe(one.base) for one in plain if one.vantage == vantage]
-        where = f" at {safe(vantage)}" if several else ""
-        yield from paper.wrap(f"not translated{where}: {listed(here, 6)}", "  ", "    ")
+        yield f"  and {len(translated) - MAPPING_ROWS} more: {more}"
+    for vantage, bases in plain.items():
+        where = f" (at {safe(vantage)})" if several else ""
+        yield from paper.wrap(f"not translated{where}: {listed(bases, 6)}", "  ", "    ")
+
+
+def _seen(seen: Seen) -> str:
+    kept = (", port kept" if seen.port_kept else ", other port") if seen.translated else ""
+    frame = f", frame {seen.first_frame}" if seen.first_frame else ""
+    how = f"seen as {safe(seen.mapped)}" if seen.translated else "seen unchanged"
+    return f"{how} by {listed([safe(who) for who in seen.by])}{kept}{frame}"
+
+
+def _plain(summary: Summary) -> dict[str, list[str]]:
+    """Vantage -> its own addresses that were not translated.
+
+    Of a far agent the capture sees the outside address alone, so that it proves nothing.
+    """
+    local = {one.vantage: one.at.split(", ") for one in summary.captures if one.place == "endpoint"}
+    plain: dict[str, list[str]] = {}
+    for one in summary.mappings:
+        near = local.get(one.vantage)
+        if one.behaviour == "none" and (near is None or host(one.base) in near):
+            plain.setdefault(one.vantage, []).append(safe(one.base))
+    return plain
 
 
 def servers(found: Sequence[Server], paper: Paper, several: bool) -> Iterator[str]:
@@ -67,7 +85,11 @@ def servers(found: Sequence[Server], paper: Paper, several: bool) -> Iterator[st
 def without_sessions(summary: Summary, paper: Paper) -> Iterator[str]:
     """What captures hold in which no agents check each other."""
     messages = sum(capture.stun_messages for capture in summary.captures)
-    if messages:
+    channel = sum(capture.traffic.channel for capture in summary.captures)
+    if channel:
+        inside = f"{count(channel, 'packet')} of TURN ChannelData may hold some"
+        yield from (paper.style("strong", line) for line in paper.wrap(f"No ICE checks in plain sight; {inside}."))
+    elif messages:
         yield paper.style("strong", "No ICE checks: no two agents try to reach each other here.")
     else:
         yield paper.style("strong", "No STUN here, so nothing of ICE can be told.")

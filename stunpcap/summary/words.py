@@ -13,11 +13,11 @@ from stunpcap.stun.registry import ERROR_BY_CODE
 from stunpcap.summary.model import ErrorAnswer
 
 BEHAVIOUR = {
-    "none": "not translated on the way to whoever was asked",
-    "endpoint-independent": "endpoint-independent mapping: the same outside address for every destination",
-    "address-dependent": "address-dependent mapping: another outside address for each destination address",
-    "address-and-port-dependent": "address and port-dependent mapping: another outside address for each destination",
-    "unknown": "mapping behaviour unknown: one destination alone told the outside address",
+    "none": "not translated",
+    "endpoint-independent": "endpoint-independent mapping (one outside address for all destinations)",
+    "address-dependent": "address-dependent mapping (the outside address differs by destination address)",
+    "address-and-port-dependent": "address and port-dependent mapping (the outside address differs by destination)",
+    "unknown": "mapping behaviour unknown (only one destination told the outside address)",
 }
 """Level of `mappings.behaviour` -> a sentence in the words of RFC 4787 section 4.1."""
 
@@ -85,7 +85,7 @@ def seconds(value: float) -> str:
     whole = round(value)
     hours, rest = divmod(whole, 3600)
     if hours:
-        return f"{hours:,} h {rest // 60} min"
+        return f"{hours} h {rest // 60} min" if hours < 48 else f"{hours // 24:,} days"
     return f"{rest // 60} min {rest % 60} s"
 
 
@@ -144,7 +144,7 @@ def direction_outcome(
         elif silent_at_end > 1 and row["unanswered"]:
             said.append(f"answered until {clock(row['last_answer_time'])}, then no answer to {silent_at_end:,} checks")
         elif row["unanswered"]:
-            said.append(f"answered, but {row['unanswered']:,} of {count(asked, 'check')} not")
+            said.append(f"answered {answered:,} of {count(asked, 'check')}")
         else:
             said.append("answered")
     elif answered:
@@ -161,7 +161,7 @@ def direction_outcome(
     if row["state"] != "succeeded" and silent:
         # Where an ICMP error says why there was no answer, a silent rest adds nothing.
         if row["state"] == "in-progress":
-            said.append(f"no answer yet to {count(silent, 'check')} when the capture ended")
+            said.append(f"no answer yet to {count(silent, 'check')}")
         elif row["unanswered"] and not icmp:
             said.append(f"no answer to {count(silent, 'check')}")
     if row["path"] == "rewritten" and row["mapped"]:
@@ -169,8 +169,8 @@ def direction_outcome(
     return "; ".join(said) or "no answer was captured"
 
 
-def session_said(row: Dict[str, Any], pairs: int, good: int) -> str:
-    """How a session ended; `good` is how many of its pairs had a check that succeeded."""
+def session_said(row: Dict[str, Any], pairs: int, one_way: int, both_ways: int) -> str:
+    """How a session ended; the last two say on how many pairs checks succeeded in one direction only, or in both."""
     connecting = row["time_to_connect_s"]
     match row["state"]:
         case "connected" if connecting is not None:
@@ -180,35 +180,42 @@ def session_said(row: Dict[str, Any], pairs: int, good: int) -> str:
         case "disconnected":
             after = f" after {seconds(connecting)}" if connecting is not None else ""
             return f"disconnected: it connected{after}, then checks on the nominated pair went unanswered"
-        case "failed" if good:
-            return f"failed: checks succeeded on {good} of {count(pairs, 'pair')}, but none was nominated"
+        case "failed" if both_ways:
+            return f"failed: checks succeeded both ways on {_of(both_ways, pairs)}, but none was nominated"
+        case "failed" if one_way:
+            return f"failed: checks succeeded in one direction only, on {_of(one_way, pairs)}"
+        case "failed" if pairs == 1:
+            return "failed: no check succeeded on its only pair"
         case "failed":
-            return (
-                f"failed: no check succeeded on any of {count(pairs, 'pair')}"
-                if pairs > 1
-                else ("failed: no check succeeded on its only pair")
-            )
+            return f"failed: no check succeeded on any of {pairs:,} pairs"
         case _:
             return "checking: no result yet when the capture ended"
+
+
+def _of(some: int, pairs: int) -> str:
+    return "its only pair" if pairs == 1 else f"{some:,} of {pairs:,} pairs"
 
 
 def asked_outcome(
     outcomes: Dict[str, int],
     errors: Sequence[ErrorAnswer],
     icmp: Sequence[str],
-    answered_from: Sequence[str],
-    told: Sequence[str],
+    elsewhere: Sequence[str],
+    mapped: Sequence[str],
+    relayed: Sequence[str],
 ) -> str:
     """What became of the requests of one kind to a server."""
     said = []
     if outcomes.get("success"):
-        said.append(f"{outcomes['success']:,} answered" + (f": {listed(told)}" if told else ""))
+        told = f": seen as {listed(mapped, 2)}" if mapped else ""
+        told += f"{',' if told else ':'} relayed address {listed(relayed, 2)}" if relayed else ""
+        said.append(f"{outcomes['success']:,} answered{told}")
     if errors:
         said.append(errors_said(errors, "request"))
     if icmp:
         said.append(f"ICMP {listed(icmp, 2)}")
     if outcomes.get("other-address"):
-        said.append(f"answer came from or went to another address ({listed(answered_from)})")
+        said.append(f"answer came from or went to another address ({listed(elsewhere)})")
     if outcomes.get("unanswered"):
         said.append(f"no answer to {count(outcomes['unanswered'], 'request')}")
     if outcomes.get("unfinished"):
