@@ -34,6 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
+        if status is None:
+            _close_quietly()
+            return OK
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -44,10 +47,12 @@ def main(argv: list[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _run(argv: list[str]) -> int:
+def _run(argv: list[str]) -> int | None:
+    """The exit status; None if nobody reads standard output any more."""
     import click
 
     from stunpcap.cli.app import app
+    from stunpcap.cli.output import ReaderGoneError
     from stunpcap.errors import CaptureError, StunpcapError
 
     try:
@@ -66,8 +71,8 @@ def _run(argv: list[str]) -> int:
         return _complain(str(error), USAGE)
     except SystemExit as error:  # click's shell completion ends so
         return error.code if isinstance(error.code, int) else OK
-    except BrokenPipeError:
-        raise
+    except ReaderGoneError:
+        return None
     except Exception as error:
         if os.environ.get("STUNPCAP_TRACEBACK"):
             raise

@@ -8,13 +8,23 @@ from collections.abc import Iterable
 from stunpcap.summary.terminal import safe
 
 
+class ReaderGoneError(Exception):
+    """Whoever reads standard output has closed it.
+
+    Not a `BrokenPipeError`, which click would take, to exit with 1.
+    """
+
+
 def write(text: str) -> None:
     """Print text as it stands; characters that the encoding lacks are escaped."""
     try:
-        sys.stdout.write(text)
-    except UnicodeEncodeError:
-        encoding = sys.stdout.encoding or "ascii"
-        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        try:
+            sys.stdout.write(text)
+        except UnicodeEncodeError:
+            encoding = sys.stdout.encoding or "ascii"
+            sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    except BrokenPipeError:
+        raise ReaderGoneError from None
 
 
 def write_lines(lines: Iterable[str]) -> None:

@@ -81,7 +81,7 @@ def _text(table: Table, name: str, *, wrap_head: bool) -> Shown:
     kind = table.schema[name].kind
     values = table.values(name)
     if kind is Kind.TIME:
-        one_day = len({value[:10] for value in values if value}) <= 1
+        one_day = wrap_head and len({value[:10] for value in values if value}) <= 1
         values = [_moment(value, one_day) for value in values]
     else:
         values = [_cell(value) for value in values]

@@ -104,8 +104,11 @@ def _capture(capture: Capture, paper: Paper, several: bool) -> list[str]:
         name = f"{safe(capture.vantage)}: {name}"
     lines = [paper.style("strong", line) for line in paper.wrap(name, rest="  ")]
     when = f" from {capture.first_time[:10]} {clock(capture.first_time)} UTC" if capture.first_time else ""
+    packets = (
+        f"{count(capture.packets, 'packet')} in {seconds(capture.duration_s)}" if capture.packets else "no packets"
+    )
     lines += paper.wrap(
-        f"{count(capture.packets, 'packet')} in {seconds(capture.duration_s)}{when}, "
+        f"{packets}{when}, "
         f"{count(capture.stun_messages, 'STUN message')} ({safe(capture.format)}, {safe(capture.link_types)})",
         "  ",
     )
