@@ -11,7 +11,7 @@ from stunpcap.stun.columns import decode_messages
 from stunpcap.stun.defects import Defect
 from stunpcap.table import Pools
 from stunpcap.wire import fragments
-from stunpcap.wire.fragments import BROKEN, MISSING, WHOLE, Reassembler
+from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, WHOLE, Reassembler
 from stunpcap.wire.scan import PACKETS
 
 MISSING_TEXT = "IP fragments of a packet are missing"
@@ -183,6 +183,16 @@ def test_limit_of_packets(monkeypatch):
     assert [one.frame for one in reassembler.finish()] == list(range(21, 31))
     assert {one.ending for one in ended} == {MISSING}
     assert reassembler.finish() == []
+
+
+def test_limit_of_what_is_remembered(monkeypatch):
+    """That a packet was whole is forgotten in the end; a copy of its last piece is then like any other."""
+    monkeypatch.setattr(fragments, "MAX_PENDING", 3)
+    reassembler = Reassembler()
+    for number in range(5):
+        add_all(reassembler, p.fragments(bytes(100), id=number))
+    add_all(reassembler, [p.fragments(bytes(100), id=number)[1] for number in (1, 4)])
+    assert [one.ending for one in reassembler.finish()] == [MISSING, REPEATED]
 
 
 def test_limit_of_bytes(monkeypatch):

@@ -93,6 +93,7 @@ CASES = {
     "PPI, 802.11": (192, p.ppi(p.wifi(p.snap(IP4))), V4),
     "PPI, 802.11, with a field": (192, p.ppi(p.wifi(p.snap(IP4)), fields=b"\2\0\x14\0" + bytes(20)), V4),
     "PPI, Ethernet": (192, p.ppi(p.ethernet(IP4), 1), V4),
+    "PPI, raw IP": (192, p.ppi(IP4, 101), V4),
     # IP
     "IPv4 options": (1, p.ethernet(p.ipv4(p.udp(), options=b"\x94\x04\0\0\x01\x01\x01\0")), V4),
     "IPv4 with 40 bytes of options": (1, p.ethernet(p.ipv4(p.udp(), options=b"\1" * 40)), V4),
@@ -345,6 +346,8 @@ def not_followed(packet, number=1):
         (1, p.ethernet(p.ipv4(b"", total=19)), "malformed header"),
         (1, p.ethernet(b"\x44" + IP4[1:]), "malformed header"),
         (1, p.ethernet(b"\x65" + IP4[1:], 0x0800), "malformed header"),
+        (1, p.ethernet(IP4, 0x86DD), "malformed header"),
+        (1, p.ethernet(bytes(3), 0x8847), "malformed header"),
         (1, p.ethernet(p.ipv4(b"1234567")), "malformed header"),
         (1, p.ethernet(p.ipv4(p.udp(length=7))), "malformed header"),
         (1, p.ethernet(p.ipv4(bytes(19), protocol=6)), "malformed header"),
