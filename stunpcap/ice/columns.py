@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from stunpcap.table import MISSING
 
 Ints = npt.NDArray[np.int64]
 
@@ -32,7 +35,10 @@ def group(*keys: Any) -> tuple[Ints, int]:
 
 
 def first_of(groups: Ints, count: int, order: Ints | None = None) -> Ints:
-    """For each group the first row that belongs to it, in the given order of rows (default: as they stand)."""
+    """For each group the first row that belongs to it, in the given order of rows (default: as they stand).
+
+    -1 for an empty group.  A row assigned last stays: hence the reversal.
+    """
     rows = np.arange(len(groups)) if order is None else order
     first = np.full(count, -1, np.int64)
     first[groups[rows[::-1]]] = rows[::-1]
@@ -45,6 +51,30 @@ def last_of(groups: Ints, count: int, order: Ints | None = None) -> Ints:
     last = np.full(count, -1, np.int64)
     last[groups[rows]] = rows
     return last
+
+
+def find(wanted: Sequence[Any], known: Sequence[Any]) -> Ints:
+    """For each combination of keys in `wanted` the last row of `known` that has the same; -1 if none has.
+
+    Both are sequences of key columns, as many of one as of the other.
+    """
+    rows = len(wanted[0])
+    groups, count = group(*(np.concatenate(both) for both in zip(wanted, known, strict=True)))
+    return last_of(groups[rows:], count)[groups[:rows]]
+
+
+def pick(values: Any, index: Ints, absent: Any = MISSING) -> Any:
+    """Values at an index, and `absent` where the index is -1, which NumPy would take for the last row."""
+    result = np.full(len(index), absent, np.asarray(values).dtype)
+    there = index >= 0
+    result[there] = values[index[there]]
+    return result
+
+
+def translate(numbers: Any, table: Mapping[int, int]) -> Ints:
+    """What each number stands for in a small table."""
+    distinct, places = np.unique(numbers, return_inverse=True)
+    return np.array([table[number] for number in distinct.tolist()], np.int64)[places]
 
 
 def count_in(groups: Ints, count: int, mask: Any = None) -> Ints:

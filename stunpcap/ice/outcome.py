@@ -14,7 +14,8 @@ import numpy as np
 from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, maximum_in, minimum_in
 from stunpcap.ice.pairs import NEVER, STATE, Directed
 from stunpcap.ice.sessions import Agents
-from stunpcap.ice.transactions import OUT, SECOND, Correlated
+from stunpcap.ice.timers import SECOND
+from stunpcap.ice.transactions import OUT, Correlated
 from stunpcap.schema import DTLS, ROLE, SESSION_STATE
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.vantage import Vantage

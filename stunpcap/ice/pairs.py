@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, maximum_in, minimum_in
+from stunpcap.ice.columns import Ints, count_in, find, first_of, group, last_of, maximum_in, minimum_in, pick, translate
 from stunpcap.ice.place import Place
 from stunpcap.ice.sessions import Agents
-from stunpcap.ice.transactions import KIND, OUT, SECOND, Correlated
+from stunpcap.ice.timers import SECOND
+from stunpcap.ice.transactions import KIND, OUT, Correlated
 from stunpcap.schema import CANDIDATE_TYPE, PAIR_STATE, PATH
 from stunpcap.table import MISSING, NAT, Pools, Table
 
@@ -38,7 +39,7 @@ class Directed:
     side: Any
     """Which agent sent: 0 for A, 1 for B."""
     nominated_time: Ints
-    """Answer to the pair's first nomination that counted; NEVER if there was none."""
+    """Answer to the pair's first nomination that counted, at the same vantage; NEVER if there was none."""
 
 
 def build_pairs(
@@ -70,7 +71,7 @@ def build_pairs(
     row_session, row_pair = agents.of_transaction[first], pair[first_of(row_of, count)]
     row_vantage = table["vantage"][first]
     side = agents.sender[first]
-    reverse = _reverse(row_pair, row_vantage, table["src"][first], table["dst"][first])
+    reverse = find((row_pair, row_vantage, table["dst"][first]), (row_pair, row_vantage, table["src"][first]))
 
     counts = {
         "requests_sent": count_in(row_of, count, ~orphan),
@@ -87,15 +88,16 @@ def build_pairs(
     again = (outcome == OUT["unfinished"]) & (table["transmissions"][rows] > 1)
     silent = (outcome == OUT["unanswered"]) | again
     waited_until = maximum_in(row_of[silent], count, table["last_time"][rows[silent]], NAT)
-    first_answer = minimum_in(row_of[answered], count, answer_time[answered], NEVER)
+    seen = answered & ~orphan
+    first_answer = minimum_in(row_of[seen], count, answer_time[seen], NEVER)
     heard = count_in(row_of, count, answered & ~unheard)
     all_unheard = (heard == 0) & (count_in(row_of, count, unheard) > 0)
-    mapped_rows = np.flatnonzero(answered & (table["mapped"][rows] >= 0))
-    last_mapped = last_of(row_of[mapped_rows], count)
-    mapped = np.where(last_mapped >= 0, _pick(table["mapped"][rows[mapped_rows]], last_mapped), MISSING)
+    told = rows[(answered | (outcome == OUT["other-address"])) & (table["mapped"][rows] >= 0)]
+    mapped = pick(table["mapped"][told], last_of(row_of[np.searchsorted(rows, told)], count))
 
     path = _paths(
         counts,
+        count_in(row_of, count, outcome == OUT["icmp"]) > 0,
         waited_until,
         first_answer,
         all_unheard,
@@ -107,15 +109,16 @@ def build_pairs(
         places,
         pools,
     )
-    state = _states(counts, heard, path, reverse, first_time, last_time, row_vantage, ends)
+    state = _states(counts, heard, path, reverse, first_time, last_time, translate(row_vantage, ends))
 
     counted = nominating & (state[row_of] == STATE["succeeded"])
-    nominated_time = minimum_in(pair[counted], n_pairs, answer_time[counted], NEVER)
-    is_consent = (table["kind"][rows] == KIND["check"]) & (table["first_time"][rows] > nominated_time[pair])
+    # Clocks of two captures may differ: each tells its own consent checks from the rest.
+    here, n_here = group(pair, vantage)
+    nominated_time = minimum_in(here[counted], n_here, answer_time[counted], NEVER)[here]
+    is_consent = (table["kind"][rows] == KIND["check"]) & (table["first_time"][rows] > nominated_time)
     table["kind"][rows[is_consent]] = KIND["consent"]
 
-    last_role = last_of(row_of[by_time][table["role"][rows[by_time]] >= 0], count)
-    roles = table["role"][rows[by_time]][table["role"][rows[by_time]] >= 0]
+    claims = by_time[table["role"][rows[by_time]] >= 0]
     rtt_min, rtt_median = _round_trips(row_of, count, table["rtt_s"][rows])
     ufrags = np.where(side == 0, agents.ufrag_a[row_session], agents.ufrag_b[row_session])
     frame_table = Table(
@@ -136,7 +139,7 @@ def build_pairs(
             "rtt_min_s": rtt_min,
             "rtt_median_s": rtt_median,
             "state": state,
-            "nominated": nominated_time[row_pair] < NEVER,
+            "nominated": (count_in(pair, n_pairs, counted) > 0)[row_pair],
             "path": path,
             "first_time": first_time,
             "last_time": last_time,
@@ -146,18 +149,13 @@ def build_pairs(
             "consent_requests_sent": count_in(row_of, count, is_consent & ~orphan),
             "mapped": mapped,
             "ufrag": np.where(side >= 0, ufrags, MISSING),
-            "role": np.where(last_role >= 0, _pick(roles, last_role), MISSING),
+            "role": pick(table["role"][rows[claims]], last_of(row_of[claims], count)),
             "last_answer_time": maximum_in(row_of[answered], count, answer_time[answered], NAT),
         },
     )
     of_transaction = np.full(len(table), -1, np.int64)
     of_transaction[rows] = row_of
-    return Directed(frame_table, of_transaction, reverse, side, nominated_time[row_pair])
-
-
-def _pick(values: Any, index: Ints) -> Any:
-    """Values at an index, of which those that are -1 are not used; empty values give -1."""
-    return values[index] if len(values) else np.full(len(index), MISSING)
+    return Directed(frame_table, of_transaction, reverse, side, nominated_time[first_of(row_of, count)])
 
 
 def _in_order_of_time(groups: Ints, count: int, by_time: Ints) -> Ints:
@@ -169,15 +167,9 @@ def _in_order_of_time(groups: Ints, count: int, by_time: Ints) -> Ints:
     return position[groups]
 
 
-def _reverse(pair: Ints, vantage: Ints, src: Ints, dst: Ints) -> Ints:
-    """For each directed row that of the other direction."""
-    rows = {key: row for row, key in enumerate(zip(pair.tolist(), vantage.tolist(), src.tolist(), strict=True))}
-    keys = zip(pair.tolist(), vantage.tolist(), dst.tolist(), strict=True)
-    return np.array([rows.get(key, -1) for key in keys], np.int64)
-
-
 def _paths(
     counts: dict[str, Ints],
+    rejected: Any,
     waited_until: Ints,
     first_answer: Ints,
     all_unheard: Any,
@@ -206,11 +198,11 @@ def _paths(
         at_receiver |= (vantage == number) & np.isin(address_of[dst], local) & ~np.isin(address_of[src], local)
     arrived = counts["responses_received"] + counts["errors_received"] + counts["other_address"] > 0
     silent = ~arrived & (waited_until > NAT)
-    other_answered = np.where(reverse >= 0, first_answer[reverse], NEVER)
+    other_answered = pick(first_answer, reverse, NEVER)
     path[silent & at_receiver] = WAY["delivered"]
     path[silent & ~at_receiver & (waited_until >= other_answered)] = WAY["lost"]
-    path[~arrived & ~at_receiver & (reverse >= 0) & all_unheard[reverse]] = WAY["lost"]
-    path[~arrived & (counts["icmp_received"] > 0)] = WAY["rejected"]
+    path[~arrived & ~at_receiver & pick(all_unheard, reverse, False)] = WAY["lost"]
+    path[~arrived & rejected] = WAY["rejected"]
     path[arrived] = WAY["delivered"]
     path[arrived & (mapped >= 0) & (mapped != src)] = WAY["rewritten"]
     return path
@@ -223,23 +215,25 @@ def _states(
     reverse: Ints,
     first_time: Ints,
     last_time: Ints,
-    vantage: Ints,
-    ends: dict[int, int],
+    end: Ints,
 ) -> Any:
     """succeeded, failed or in-progress.
 
     A direction has failed once its agent stopped without success, or has gone on in vain for `GAVE_UP`.  An answer that
-    had to go where packets are lost is none, nor is one after which the check was repeated.
+    had to go where packets are lost is none, nor is one after which the check was repeated.  Where answers that `src`
+    gave were captured but none of the requests, packets to `src` were not captured at all.  Then only its pace tells: an
+    agent that repeats its checks, or goes on several times a second, hears no answer.
     """
-    end = np.array([ends[int(number)] for number in vantage], np.int64)
-    in_vain = (reverse >= 0) & (path[reverse] == WAY["lost"])
+    in_vain = pick(path, reverse) == WAY["lost"]
     succeeded = (heard > 0) & ~in_vain
     concluded = sum(counts[name] for name in ("unanswered", "errors_received", "icmp_received", "other_address"))
     concluded = concluded + np.where(succeeded, 0, counts["responses_received"])
     gap = (last_time - first_time) // np.maximum(counts["transmissions"] - 1, 1)
+    calm = (counts["transmissions"] == counts["requests_sent"]) & (gap >= SECOND)
+    blind = calm & (pick(counts["requests_sent"], reverse) == 0)
     stopped = end > last_time + np.maximum(2 * gap, SECOND)
     state = np.full(len(path), STATE["in-progress"], np.int8)
-    state[((concluded > 0) & stopped) | (end - first_time >= GAVE_UP)] = STATE["failed"]
+    state[(((concluded > 0) & stopped) | (end - first_time >= GAVE_UP)) & ~blind] = STATE["failed"]
     state[succeeded] = STATE["succeeded"]
     return state
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from stunpcap.ice.columns import Ints
-from stunpcap.ice.transactions import SECOND, Correlated
+from stunpcap.ice.timers import SECOND
+from stunpcap.ice.transactions import Correlated
 from stunpcap.table import MISSING, NO_NUMBER, Pools, Table
 
 
