@@ -221,8 +221,8 @@ def _states(
 
     A direction has failed once its agent stopped without success, or has gone on in vain for `GAVE_UP`.  An answer that
     had to go where packets are lost is none, nor is one after which the check was repeated.  Where answers that `src`
-    gave were captured but none of the requests, packets to `src` were not captured at all.  Then only its pace tells: an
-    agent that repeats its checks, or goes on several times a second, hears no answer.
+    gave were captured but none of the requests, packets to `src` were not captured at all.  Then only its pace tells:
+    an agent that repeats its checks, or goes on several times a second, hears no answer.
     """
     in_vain = pick(path, reverse) == WAY["lost"]
     succeeded = (heard > 0) & ~in_vain

@@ -6,61 +6,80 @@ import itertools
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from stunpcap.ice.columns import Ints
+from stunpcap.ice.columns import Ints, first_of, group, maximum_in, minimum_in
 from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import Correlated
-from stunpcap.table import MISSING, NO_NUMBER, Pools, Table
+from stunpcap.table import MISSING, NAT, NO_NUMBER, Pools, Table
+
+OVERLAP = 15 * SECOND
+"""How long the old generation may still be checked after the new one began: until that has a pair, which takes seconds.
+"""
 
 
-def merge_transitions(table: Table, session: Ints, sender: Ints, receiver: Ints, count: int) -> int:
+def merge_transitions(
+    table: Table, session: Ints, sender: Ints, receiver: Ints, count: int
+) -> tuple[int, npt.NDArray[np.bool_]]:
     """Merge what an agent sends with its new ufrag to the other's old candidates into the new generation.
 
-    Such checks name the new ufrag of one and the old one of the other.  They are known by this: each of their two
-    ufrags belongs to another session as well, on an endpoint in common.  Returns the number of sessions left.
+    Such checks name the new ufrag of one and the old one of the other.  They are known by this: of their two ufrags one
+    belongs to an older session and the other to yet another one, both on an endpoint in common with them.
+
+    Returns
+    -------
+    count, transitional
+        How many sessions are left, and which rows were merged.
     """
+    transitional = np.zeros(len(session), np.bool_)
     named = np.flatnonzero((session >= 0) & (sender >= 0))
-    uses: dict[int, set[int]] = {}
-    columns = (session[named], sender[named], receiver[named])
-    for number, *ufrags in np.unique(np.stack(columns), axis=1).T.tolist():
-        for ufrag in ufrags:
-            uses.setdefault(ufrag, set()).add(number)
-    shared = {ufrag: numbers for ufrag, numbers in uses.items() if len(numbers) > 1}
-    if not shared:
-        return count
+    first = first_of(session[named], count)
+    # So far all checks of a session name the same two ufrags.
+    has = first >= 0
+    names = np.full((count, 2), -1, np.int64)
+    names[has] = np.stack([sender[named[first[has]]], receiver[named[first[has]]]], axis=1)
+    ufrags, uses = np.unique(names, return_counts=True)
+    shared = np.isin(names, ufrags[(uses > 1) & (ufrags >= 0)])
+    suspects = np.flatnonzero(shared.all(axis=1))
+    if not len(suspects):
+        return count, transitional
+    involved = np.flatnonzero(shared.any(axis=1))
+    rows = named[np.isin(session[named], involved)]
+    start = minimum_in(session[rows], count, table["first_time"][rows], np.iinfo(np.int64).max)
     ends: dict[int, set[int]] = {}
-    start: dict[int, int] = {}
-    ufrags_of: dict[int, set[int]] = {}
-    suspects = set().union(*shared.values())
-    rows = named[np.isin(session[named], list(suspects))]
-    names = ("src", "dst", "first_time")
-    for row, src, dst, time in zip(rows.tolist(), *(table[name][rows].tolist() for name in names), strict=True):
-        number = int(session[row])
-        ends.setdefault(number, set()).update((src, dst))
-        start[number] = min(start.get(number, time), time)
-        ufrags_of.setdefault(number, set()).update((int(sender[row]), int(receiver[row])))
+    for column in ("src", "dst"):
+        distinct, n = group(session[rows], table[column][rows])
+        some = rows[first_of(distinct, n)]
+        for number, end in zip(session[some].tolist(), table[column][some].tolist(), strict=True):
+            ends.setdefault(number, set()).add(end)
+    members: dict[int, set[int]] = {}
+    for number in involved.tolist():
+        for ufrag in names[number].tolist():
+            members.setdefault(ufrag, set()).add(number)
 
     into: dict[int, int] = {}
-    for number in sorted(suspects, key=start.__getitem__):
-        others = [
-            [other for other in uses[ufrag] - {number} if ends[other] & ends[number] and other not in into]
-            for ufrag in ufrags_of[number]
+    for number in suspects[np.argsort(start[suspects], kind="stable")].tolist():
+        one, two = (
+            [other for other in members[ufrag] - {number} if ends[other] & ends[number] and other not in into]
+            for ufrag in names[number].tolist()
+        )
+        generations = [
+            (a, b) if start[a] < start[b] else (b, a)
+            for a in one
+            for b in two
+            if not set(names[a].tolist()) & set(names[b].tolist())
         ]
-        if len(others) == 2 and all(others):
-            either = [(a, b) for a in others[0] for b in others[1] if not ufrags_of[a] & ufrags_of[b]]
-            if either:
-                into[number] = max(either[0], key=start.__getitem__)
-    if not into:
-        return count
+        newer = [new for old, new in generations if start[old] < start[number]]
+        if newer:
+            into[number] = max(newer, key=lambda other: int(start[other]))
     target = np.arange(count)
-    for number, other in into.items():
-        target[number] = other
+    target[list(into)] = list(into.values())
+    transitional[named] = np.isin(session[named], list(into))
     kept = np.setdiff1d(np.arange(count), list(into))
     position = np.full(count, -1, np.int64)
     position[kept] = np.arange(len(kept))
-    members = session >= 0
-    session[members] = position[target[session[members]]]
-    return len(kept)
+    session[session >= 0] = position[target[session[session >= 0]]]
+    return len(kept), transitional
 
 
 def generations(
@@ -76,7 +95,8 @@ def generations(
     """ICE restarts (RFC 8445 section 9): sessions of the same two agents with new ufrags.
 
     A later session follows an earlier one if it begins over a second after it and uses the same two endpoints, or the
-    same two addresses while an agent kept its tie-breaker or its ufrag.
+    same two addresses while an agent kept its tie-breaker or its ufrag.  These two an agent may have in several calls
+    at the same time, too (forking; a server with one ufrag): then checks of the earlier one go on.
     """
     count = len(first)
     generation = np.zeros(count, np.int64)
@@ -90,9 +110,12 @@ def generations(
     tie = messages["tie_breaker"][correlated.request_rows[rows]]
     marks: dict[tuple[object, ...], list[int]] = {}
 
+    end = maximum_in(session[rows], count, table["last_time"][rows], NAT)
+
     def enter(*columns: Any, label: str) -> None:
-        distinct = np.unique(np.stack([np.asarray(column, np.uint64) for column in columns]), axis=1)
-        for number, *mark in distinct.T.tolist():
+        groups, n = group(*columns)
+        distinct = first_of(groups, n)
+        for number, *mark in zip(*(column[distinct].tolist() for column in columns), strict=True):
             marks.setdefault((label, *mark), []).append(number)
 
     enter(session[rows], np.minimum(src, dst), np.maximum(src, dst), label="endpoints")
@@ -107,10 +130,11 @@ def generations(
         enter(session[rows][some], *(column[some] for column in columns), label=label.split()[0])
 
     before: dict[int, int] = {}
-    for numbers in marks.values():
+    for (kind, *_), numbers in marks.items():
         numbers.sort()
         for earlier, later in itertools.pairwise(numbers):
-            if start[later] - start[earlier] > SECOND:
+            goes_on = kind != "endpoints" and end[earlier] - start[later] > OVERLAP
+            if start[later] - start[earlier] > SECOND and not goes_on:
                 before[later] = max(before.get(later, -1), earlier)
     for later in sorted(before):
         generation[later] = generation[before[later]] + 1

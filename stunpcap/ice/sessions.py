@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stunpcap.ice.columns import Ints, first_of, group, minimum_in
+from stunpcap.ice.columns import Ints, find, first_of, group, minimum_in, pick
 from stunpcap.ice.restarts import generations, merge_transitions
 from stunpcap.ice.transactions import KIND, OUT, Correlated
 from stunpcap.table import MISSING, Pools, Table
@@ -60,17 +60,15 @@ def find_sessions(correlated: Correlated, messages: Table, pools: Pools) -> Agen
     low, high = np.minimum(sender, receiver), np.maximum(sender, receiver)
     session[named], count = group(low[named], high[named])
     count = _join_by_address(table, check, session, count, pools)
-    count = merge_transitions(table, session, sender, receiver, count)
+    count, transitional = merge_transitions(table, session, sender, receiver, count)
     _renumber(table, session, count)
 
     members = np.flatnonzero(session >= 0)
     order = members[np.lexsort((members, table["first_time"][members]))]
     first = first_of(session, count, order)
-    # A is who sent the first check with a name; of the two ufrags B has the other.
-    first_named = first_of(session, count, order[sender[order] >= 0]) if len(named) else np.full(count, -1)
-    has_names = first_named >= 0
-    ufrag_a = np.where(has_names, sender[first_named], MISSING)
-    ufrag_b = np.where(has_names, receiver[first_named], MISSING)
+    # A is who sent the first check with a name of this generation; of the two ufrags B has the other.
+    first_named = first_of(session, count, order[(sender[order] >= 0) & ~transitional[order]])
+    ufrag_a, ufrag_b = pick(sender, first_named), pick(receiver, first_named)
     side = _sides(table, session, sender, receiver, ufrag_a, ufrag_b, first, pools)
     generation, restart_of = generations(table, messages, correlated, session, first, ufrag_a, ufrag_b, pools)
     return Agents(session, side, count, ufrag_a, ufrag_b, generation, restart_of)
@@ -98,12 +96,9 @@ def _join_by_address(table: Table, check: Any, session: Ints, count: int, pools:
     if not lost.any():
         return count
     src, dst = table["src"], table["dst"]
-    known = session >= 0
-    pairs, n_pairs = group(np.minimum(src, dst), np.maximum(src, dst), table["transport"])
-    leads_to = np.full(n_pairs, -1, np.int64)
-    leads_to[pairs[known]] = session[known]
-    session[lost] = leads_to[pairs[lost]]
-    table["kind"] = np.where(lost & (session >= 0), KIND["check"], table["kind"])
+    paths, _ = group(np.minimum(src, dst), np.maximum(src, dst), table["transport"])
+    session[lost] = _nearest(paths, table["first_time"], np.flatnonzero(session >= 0), np.flatnonzero(lost), session)
+    table["kind"][lost & (session >= 0)] = KIND["check"]
 
     left = np.flatnonzero(check & (session < 0))
     parent: dict[int, int] = {}
@@ -114,12 +109,29 @@ def _join_by_address(table: Table, check: Any, session: Ints, count: int, pools:
             endpoint = parent[endpoint]
         return endpoint
 
-    for a, b in zip(src[left].tolist(), dst[left].tolist(), strict=True):
+    ends, n_ends = group(src[left], dst[left])
+    distinct = left[first_of(ends, n_ends)]
+    for a, b in zip(src[distinct].tolist(), dst[distinct].tolist(), strict=True):
         parent[root(a)] = root(b)
     numbers: dict[int, int] = {}
-    for row, a in zip(left.tolist(), src[left].tolist(), strict=True):
-        session[row] = numbers.setdefault(root(a), count + len(numbers))
+    joined = [numbers.setdefault(root(a), count + len(numbers)) for a in src[distinct].tolist()]
+    session[left] = np.array(joined, np.int64)[ends]
     return count + len(numbers)
+
+
+def _nearest(paths: Ints, time: Ints, known: Ints, lost: Ints, session: Ints) -> Ints:
+    """For each lost row the session that last used its path before it, else the one that first did; -1 if none did."""
+    rows = np.concatenate([known, lost])
+    order = np.lexsort((time[rows], paths[rows]))
+    rows, knows = rows[order], (np.arange(len(rows)) < len(known))[order]
+    places = np.arange(len(rows))
+    before = np.maximum.accumulate(np.where(knows, places, -1))
+    after = np.minimum.accumulate(np.where(knows, places, len(rows))[::-1])[::-1]
+    result = np.full(len(paths), -1, np.int64)
+    for place in (np.where(after < len(rows), after, -1), before):  # what was before counts more
+        fits = (place >= 0) & (paths[rows[place]] == paths[rows]) & ~knows
+        result[rows[fits]] = session[rows[place[fits]]]
+    return result[lost]
 
 
 def _renumber(table: Table, session: Ints, count: int) -> None:
@@ -144,7 +156,7 @@ def _sides(
     """Who sent each request: 0 for A, 1 for B, -1 for transactions of no session."""
     side = np.full(len(table), -1, np.int8)
     member = session >= 0
-    named = member & (sender >= 0)
+    named = member & (sender >= 0) & (sender != receiver)  # equal ufrags name nobody
     # After a restart one of the two ufrags in a USERNAME may be of the generation before.
     from_a = (sender[named] == ufrag_a[session[named]]) | (receiver[named] == ufrag_b[session[named]])
     side[named] = ~from_a
@@ -152,17 +164,12 @@ def _sides(
     if not len(rest):
         return side
     # Without a name: as whoever else sent from, or was asked at, this endpoint; else A has the first sender's address.
-    sides: dict[tuple[int, int], int] = {}
-    for row in np.flatnonzero(named).tolist():
-        sides[int(session[row]), int(table["src"][row])] = int(side[row])
-        sides.setdefault((int(session[row]), int(table["dst"][row])), 1 - int(side[row]))
+    sure = np.flatnonzero(named)
+    src, dst = table["src"], table["dst"]
+    uses = np.concatenate([session[sure], session[sure]]), np.concatenate([dst[sure], src[sure]])
+    users = np.concatenate([1 - side[sure], side[sure]])  # who sends from an endpoint is surer, hence last
+    at_src, at_dst = (pick(users, find((session[rest], end[rest]), uses)) for end in (src, dst))
     address_of = pools.endpoints.addresses
-    for row in rest.tolist():
-        number, src, dst = int(session[row]), int(table["src"][row]), int(table["dst"][row])
-        known = sides.get((number, src))
-        if known is None and (number, dst) in sides:
-            known = 1 - sides[number, dst]
-        if known is None:
-            known = int(address_of[src] != address_of[table["src"][first[number]]])
-        side[row] = known
+    guess = address_of[src[rest]] != address_of[src[first[session[rest]]]]
+    side[rest] = np.where(at_src >= 0, at_src, np.where(at_dst >= 0, 1 - at_dst, guess))
     return side
