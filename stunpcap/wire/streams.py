@@ -1,0 +1,219 @@
+"""TCP streams put together (RFC 9293), for connections that carry STUN.
+
+Takes segments in the order of the capture; gives the messages and packets in them (`stunpcap.wire.cutting`), each with
+the mark (frame, time) of the segment that completed it.  Of bytes captured twice the first stay.  What comes before its
+turn is held until the gap is filled; then all that follows bears the mark of the segment that filled it, as in
+Wireshark.  A gap that stays too long, or to the end, is given up and counted; what was held behind it keeps its own
+mark, hence waiting costs only memory, and acknowledgements need not be looked at.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from dataclasses import dataclass, field
+
+from stunpcap.wire.cutting import Connection, Cutter, Losses, Mark, Output, Unit
+from stunpcap.wire.framing import UNKNOWN
+
+MAX_HELD_SEGMENTS = 256
+"""Segments of one direction held behind a gap."""
+MAX_HELD_BYTES = 1 << 20
+"""Bytes of them."""
+MAX_BYTES = 64 << 20
+"""Bytes held in all; beyond that the connections not heard of for longest are forgotten."""
+MAX_CONNECTIONS = 1 << 16
+FAR = 1 << 28
+"""Bytes that one direction never jumps: a sequence number farther away belongs to another connection."""
+_WORD = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Piece:
+    """Bytes that came before their turn; `length` counts those cut by the snap length, too."""
+
+    at: int
+    length: int
+    payload: bytes = field(compare=False)
+    mark: Mark = field(compare=False)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One direction."""
+
+    cutter: Cutter
+    at: int
+    """Position of the next byte: a sequence number that never wraps."""
+    first: int
+    """Sequence number of the first byte, -1 if the beginning was not captured."""
+    held: list[_Piece] = field(default_factory=list)
+    held_bytes: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes kept."""
+        return len(self.cutter.buffer) + self.held_bytes
+
+
+@dataclass(slots=True)
+class _Connection:
+    shared: Connection = field(default_factory=Connection)
+    streams: dict[int, _Stream] = field(default_factory=dict)
+
+
+class Streams:
+    """All connections that carry STUN."""
+
+    def __init__(self) -> None:
+        self.gaps = Losses()
+        """Bytes that were not captured."""
+        self._output = Output()
+        self._connections: dict[int, _Connection] = {}
+        self._bytes = 0
+
+    @property
+    def strays(self) -> Losses:
+        """Places where boundaries between messages got lost."""
+        return self._output.strays
+
+    def add(self, flow: int, reverse: int, mark: Mark, seq: int, first: int, payload: bytes, length: int) -> list[Unit]:
+        """Take one segment that has data; returns what it completed.
+
+        Parameters
+        ----------
+        flow, reverse
+            Numbers of its direction and of the other one, -1 if that was not seen yet.  The direction seen first has
+            the smaller number.
+        mark
+            Handed on with the units.
+        seq
+            Sequence number of its first byte.
+        first
+            Sequence number of the first byte of its direction, if that is known and nothing was left out since; else
+            -1.
+        payload, length
+            What was captured of it, and its true length.
+        """
+        stream = self._stream(flow, reverse, seq, first)
+        before = stream.size
+        start = stream.at + _difference(seq, stream.at & _WORD)
+        late = max(0, stream.at - start)
+        if late < length:
+            start, length, payload = start + late, length - late, payload[late:]
+            if start == stream.at:
+                self._advance(stream, payload, length, mark)
+                self._release(stream, mark)
+            else:
+                self._hold(stream, _Piece(start, length, payload, mark))
+                while len(stream.held) > MAX_HELD_SEGMENTS or stream.held_bytes > MAX_HELD_BYTES:
+                    self._give_up(stream)
+        self._bytes += stream.size - before
+        while self._bytes > MAX_BYTES:
+            self._forget(next(iter(self._connections)))
+        return self._taken()
+
+    def finish(self) -> list[Unit]:
+        """Everything that still waited."""
+        while self._connections:
+            self._forget(next(iter(self._connections)))
+        return self._taken()
+
+    def is_known(self, flow: int, reverse: int) -> bool:
+        """Whether the connection has shown its framing."""
+        found = self._connections.get(min(flow, reverse) if reverse >= 0 else flow)
+        return found is not None and found.shared.framing != UNKNOWN
+
+    def _taken(self) -> list[Unit]:
+        units, self._output.units = self._output.units, []
+        return units
+
+    def _stream(self, flow: int, reverse: int, seq: int, first: int) -> _Stream:
+        """The stream of a segment; a new one where another connection uses the same addresses and ports."""
+        key = min(flow, reverse) if reverse >= 0 else flow
+        connection = self._connections.pop(key, None)
+        if connection is None:
+            if len(self._connections) >= MAX_CONNECTIONS:
+                self._forget(next(iter(self._connections)))
+            connection = _Connection()
+        stream = connection.streams.get(flow)
+        if stream is not None:
+            renewed = first >= 0 and stream.first >= 0 and first != stream.first
+            if renewed:  # the other direction begins anew, too
+                for each in connection.streams.values():
+                    self._end(each)
+                connection = _Connection()
+                stream = None
+            elif abs(_difference(seq, stream.at & _WORD)) >= FAR:
+                self._end(stream)
+                stream = None
+        self._connections[key] = connection  # last in the order of use
+        if stream is None:
+            known = first >= 0 and 0 <= _difference(seq, first) < FAR
+            cutter = Cutter(flow, connection.shared, self._output, begins=known)
+            stream = _Stream(cutter, first if known else seq, first)
+            connection.streams[flow] = stream
+            connection.shared.cutters = [each.cutter for each in connection.streams.values()]
+        return stream
+
+    def _forget(self, key: int) -> None:
+        for stream in self._connections.pop(key).streams.values():
+            self._end(stream)
+
+    def _end(self, stream: _Stream) -> None:
+        before = stream.size
+        while stream.held:
+            self._give_up(stream)
+        stream.cutter.end()
+        self._bytes -= before
+
+    def _hold(self, stream: _Stream, piece: _Piece) -> None:
+        """Keep a piece that came too early, without the bytes that are held already."""
+        at, stop = piece.at, piece.at + piece.length
+        new = []
+        for other in stream.held:
+            if other.at >= stop:
+                break
+            if other.at > at:
+                new.append((at, other.at))
+            at = max(at, other.at + other.length)
+        if at < stop:
+            new.append((at, stop))
+        for begin, end in new:
+            part = piece.payload[begin - piece.at : end - piece.at]
+            insort(stream.held, _Piece(begin, end - begin, part, piece.mark))
+            stream.held_bytes += len(part)
+
+    def _release(self, stream: _Stream, mark: Mark | None) -> None:
+        """Take what was held and follows now; under `mark`, or under its own where a gap was given up."""
+        taken = 0
+        for piece in stream.held:
+            if piece.at > stream.at:
+                break
+            taken += 1
+            stream.held_bytes -= len(piece.payload)
+            late = stream.at - piece.at
+            if late < piece.length:
+                self._advance(stream, piece.payload[late:], piece.length - late, mark or piece.mark)
+        del stream.held[:taken]
+
+    def _give_up(self, stream: _Stream) -> None:
+        """Go on behind the first gap."""
+        piece = stream.held[0]
+        size = piece.at - stream.at
+        self.gaps.add(size, piece.mark)
+        stream.cutter.miss(size)
+        stream.at = piece.at
+        self._release(stream, None)
+
+    def _advance(self, stream: _Stream, payload: bytes, length: int, mark: Mark) -> None:
+        """Take the next bytes of a stream; of `length` only those in `payload` were captured."""
+        stream.at += length
+        if payload:
+            stream.cutter.read(payload, mark)
+        if len(payload) < length:
+            stream.cutter.miss(length - len(payload))
+
+
+def _difference(a: int, b: int) -> int:
+    """How far sequence number `a` is ahead of `b` (RFC 9293 section 3.4)."""
+    return ((a - b + 0x80000000) & _WORD) - 0x80000000
