@@ -11,12 +11,16 @@ marked `inner`.  `STUNPCAP_COMPILE=never|always|auto` overrides the choice (test
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
+
+FLOORS = ("capture", "wire", "stun")
+"""Packages with kernels, their helpers, and the tables that these read."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -72,6 +76,9 @@ class Kernel(Generic[R]):
         except ImportError:
             warnings.warn("numba is missing: large captures are read far slower", RuntimeWarning, stacklevel=4)
             return self.function
+        # numba keeps compiled code under the function's name, and makes it anew if that function's file has changed;
+        # of changed helpers and tables in other files it knows nothing.
+        self.function.__qualname__ += f"-{_fingerprint()}"
         try:
             compiled: Callable[..., R] = numba.njit(cache=True, nogil=True)(self.function)
         except RuntimeError:  # neither the package's directory nor the user's cache can be written
@@ -91,6 +98,19 @@ class Kernel(Generic[R]):
 def kernel(function: Callable[..., R]) -> Kernel[R]:
     """Make a function a `Kernel`."""
     return Kernel(function)
+
+
+@functools.cache
+def _fingerprint() -> str:
+    """A short hash of the modules that compiled code is made from."""
+    import hashlib
+    from pathlib import Path
+
+    digest = hashlib.sha256()
+    for floor in FLOORS:
+        for path in sorted((Path(__file__).parent / floor).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 _REGISTERED: set[Callable[..., Any]] = set()

@@ -76,7 +76,11 @@ class Vantage:
     """Damage to the file: offset, frame, words."""
     comments: dict[int, list[str]]
     ethertypes: dict[int, int]
+    """Packets of EtherTypes that are not IP."""
     protocols: dict[int, int]
+    """IP packets of other protocols than UDP and TCP."""
+    not_ip: dict[str, int]
+    """Packets of link layers that are not IP, by name."""
 
 
 def read_vantage(
@@ -162,6 +166,7 @@ def _assemble(capture: Capture, kept: Datagrams, name: str, pools: Pools) -> Van
         comments=capture.comments,
         ethertypes=kept.ethertypes,
         protocols=kept.protocols,
+        not_ip=kept.not_ip,
     )
 
 

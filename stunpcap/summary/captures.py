@@ -61,7 +61,7 @@ def _traffic(source: Vantage) -> Traffic:
         udp=int(packets[~tcp].sum()),
         tcp=int(packets[tcp].sum()),
         **{kind: int(flows[kind][~tcp].sum()) for kind in _KINDS},
-        not_ip={ETHERTYPES.get(k, f"ethertype {k:#06x}"): n for k, n in _by_count(source.ethertypes)},
+        not_ip={ETHERTYPES.get(k, f"ethertype {k:#06x}"): n for k, n in _by_count(source.ethertypes)} | source.not_ip,
         protocols={PROTOCOLS.get(k, f"protocol {k}"): n for k, n in _by_count(source.protocols)},
         busiest=_busiest(flows),
     )
