@@ -200,7 +200,7 @@ def sessions(rng: np.random.Generator, count: int) -> list[Packets]:
         (3, None, False),
     ):
         rows = np.flatnonzero(kind == number)
-        tries = 3 if number == 0 else 8
+        tries = 3 if number == 0 else 12
         for attempt in range(tries):
             when = begin[rows] + attempt * (100 if number == 0 else 1000) * MILLISECOND
             client = (clients[0, rows], clients[1, rows])
@@ -250,7 +250,7 @@ def main(arguments: list[str] | None = None) -> int:
     begin = time.perf_counter()
     written = generate(given.kind, given.file, given.packets, given.seed)
     took = time.perf_counter() - begin
-    print(f"{given.file}: {written:,} packets, {given.file.stat().st_size:,} bytes, {took:.1f} s", file=sys.stderr)
+    print(f"{written} packets, {given.file.stat().st_size:,} bytes, {took:.1f} s: {given.file}")
     return 0
 
 

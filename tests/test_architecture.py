@@ -36,7 +36,6 @@ FLOORS = (
     "stunpcap.summary",
     "stunpcap.notebook",
     "stunpcap.trace",
-    "stunpcap.reference",
     "stunpcap.cli",
 )
 """A module knows those before it and its own floor's.  The tables of STUN stand below `wire`, which needs them to tell
@@ -54,7 +53,6 @@ LONGER = {
     "stunpcap.stun.columns": "the bulk decoder and its compiled loops, one pass over all messages",
     "stunpcap.wire.layers": "one state machine: every link and network layer",
     "stunpcap.wire.scan": "the scanner's compiled loop and the tables that it fills",
-    "stunpcap.ice.transactions": "one algorithm: requests, answers and ICMP errors tied together",
 }
 """Modules that may be longer, and why."""
 
