@@ -226,7 +226,12 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("role_changes", Kind.COUNT, "how often an agent changed its role"),
         Column("vantages", Kind.TEXT, "captures that saw it, separated by `, `"),
         Column("first_frame", Kind.INTEGER, "frame of the first check, in the first of these captures"),
-        Column("tags", Kind.TEXT, "what is special: `ice-lite`, `no username`, `one-way capture`; separated by `, `"),
+        Column(
+            "tags",
+            Kind.TEXT,
+            "what is special: `no username`, `one agent only answers` (ICE-lite, say), `one-way capture`, `only "
+            "requests`, `only responses`; separated by `, `",
+        ),
     ),
     "pairs": (
         _SESSION,

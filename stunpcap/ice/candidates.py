@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stunpcap.ice.columns import Ints, first_of, group
+from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, maximum_in, minimum_in, pick
 from stunpcap.ice.pairs import Directed
 from stunpcap.ice.place import Place
 from stunpcap.ice.sessions import Agents
@@ -20,7 +20,11 @@ from stunpcap.ice.transactions import KIND, OUT, Correlated
 from stunpcap.schema import CANDIDATE_TYPE, KNOWN_FROM, MAPPING
 from stunpcap.table import MISSING, NAT, Pools, Table
 
+ASKING = [KIND["gather"], KIND["keepalive"], KIND["allocate"]]
+"""Kinds of transactions in which servers tell addresses."""
 HOST, SRFLX, PRFLX, RELAY, UNKNOWN = range(len(CANDIDATE_TYPE))
+TELLING = {HOST: 0, SRFLX: 1, RELAY: 2}
+"""How much an answer of this type says: that an address was not translated may be due to where the capture was taken."""
 GATHERING, CHECK, MAPPED, FROM_RELAY, SIGNALLING = range(len(KNOWN_FROM))
 NO_MAPPING, INDEPENDENT, BY_ADDRESS, BY_PORT, UNCLEAR = range(len(MAPPING))
 
@@ -39,13 +43,30 @@ class Candidate:
     transport: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a server told a client of one address."""
+
+    type: int
+    base: int
+    server: int
+    time: int
+
+
 @dataclass(slots=True)
 class Gathered:
-    """What servers told: outside address -> (type, base, server, time)."""
+    """What servers told."""
 
-    reflexive: dict[int, tuple[int, int, int, int]] = field(default_factory=dict)
-    bases: dict[int, list[int]] = field(default_factory=dict)
-    """Base -> the outside addresses told for it."""
+    of_address: dict[int, Told] = field(default_factory=dict)
+    of_base: dict[int, dict[int, Told]] = field(default_factory=dict)
+    """Base -> the same for this base alone: Microsoft's relays give one address to several clients."""
+    servers: set[int] = field(default_factory=set)
+
+    def add(self, address: int, told: Told) -> None:
+        """Note what was told; that an address is relayed or translated says more than that it is not."""
+        for addresses in (self.of_address, self.of_base.setdefault(told.base, {})):
+            if address not in addresses or TELLING[told.type] > TELLING[addresses[address].type]:
+                addresses[address] = told
 
 
 def gathered(correlated: Correlated, messages: Table) -> Gathered:
@@ -53,19 +74,18 @@ def gathered(correlated: Correlated, messages: Table) -> Gathered:
     table = correlated.table
     found = Gathered()
     good = table["outcome"] == OUT["success"]
-    asked = good & np.isin(table["kind"], [KIND["gather"], KIND["keepalive"], KIND["allocate"]])
-    for row in np.flatnonzero(asked & (table["mapped"] >= 0)).tolist():
-        base, outside = int(table["src"][row]), int(table["mapped"][row])
-        kind = HOST if outside == base else SRFLX
-        entry = (kind, base, int(table["dst"][row]), int(table["response_time"][row]))
-        if found.reflexive.setdefault(outside, entry) is entry:
-            found.bases.setdefault(base, []).append(outside)
-    for row in np.flatnonzero(good & (table["kind"] == KIND["allocate"])).tolist():
-        relayed = int(messages["relayed"][correlated.response_rows[row]])
-        if relayed >= 0:
-            base, server = int(table["src"][row]), int(table["dst"][row])
-            found.reflexive[relayed] = (RELAY, base, server, int(table["response_time"][row]))
-            found.bases.setdefault(base, []).append(relayed)
+    mapped = np.where(good & np.isin(table["kind"], ASKING), table["mapped"], MISSING)
+    relayed = pick(messages["relayed"], correlated.response_rows)
+    relayed[~good | (table["kind"] != KIND["allocate"])] = MISSING
+    for addresses, is_relay in ((mapped, False), (relayed, True)):
+        rows = np.flatnonzero(addresses >= 0)
+        distinct, count = group(table["src"][rows], addresses[rows])
+        rows = rows[first_of(distinct, count)]
+        rows = rows[np.argsort(table["response_time"][rows], kind="stable")]
+        columns = (addresses[rows], *(table[name][rows] for name in ("src", "dst", "response_time")))
+        for address, base, server, time in zip(*(column.tolist() for column in columns), strict=True):
+            found.add(address, Told(RELAY if is_relay else HOST if address == base else SRFLX, base, server, time))
+    found.servers.update(table["dst"][(mapped >= 0) | (relayed >= 0)].tolist())
     return found
 
 
@@ -87,35 +107,47 @@ def build_candidates(
 
     for session, src, dst, _, transport, time, vantage, side in records:
         for address, agent, checked in ((src, side, False), (dst, 1 - side, True)):
-            candidate = rows.setdefault((session, agent, address), Candidate(transport=transport, first_time=time))
+            candidate = _entry(rows, (session, agent, address), transport, time, known)
             candidate.checked |= checked
             candidate.first_time = min(candidate.first_time, time)
-            told = known.reflexive.get(address)
-            if told:
-                candidate.type, candidate.base, candidate.server, _ = told
-                candidate.known_from = FROM_RELAY if told[0] == RELAY else GATHERING
-            elif candidate.type == UNKNOWN and address in untouched.get(vantage, ()):
+            if candidate.type == UNKNOWN and address in untouched.get(vantage, ()):
                 candidate.type, candidate.base = HOST, address
     _reflexive(records, rows, known, correlated, directed, messages)
     for session, agent, address in list(rows):
-        for outside in known.bases.get(address, ()):
-            kind, base, server, time = known.reflexive[outside]
-            local = rows[session, agent, address]
-            entry = rows.setdefault((session, agent, outside), Candidate(transport=local.transport, first_time=time))
-            entry.type, entry.base, entry.server = kind, base, server
-            entry.known_from = FROM_RELAY if kind == RELAY else GATHERING
+        for outside, told in known.of_base.get(address, {}).items():
+            key, transport = (session, agent, outside), rows[session, agent, address].transport
+            _describe(_entry(rows, key, transport, told.time, known), told)
 
-    for name, column, flip in (("src_type", "src", 0), ("dst_type", "dst", 1)):
-        pairs[name] = np.array(
-            [
-                rows[session, side if not flip else 1 - side, address].type
-                for session, address, side in zip(
-                    pairs["session_id"].tolist(), pairs[column].tolist(), directed.side.tolist(), strict=True
-                )
-            ],
-            np.int8,
-        )
+    types = {key: candidate.type for key, candidate in rows.items()}
+    sides = directed.side.tolist()
+    for name, column, other in (("src_type", "src", False), ("dst_type", "dst", True)):
+        keys = zip(pairs["session_id"].tolist(), sides, pairs[column].tolist(), strict=True)
+        pairs[name] = np.array([types[session, side ^ other, address] for session, side, address in keys], np.int8)
     return _table(rows, agents, pools)
+
+
+def _entry(
+    rows: dict[tuple[int, int, int], Candidate], key: tuple[int, int, int], transport: int, time: int, known: Gathered
+) -> Candidate:
+    """The row of a candidate; a new one begins with what servers told."""
+    candidate = rows.get(key)
+    if candidate is None:
+        candidate = rows[key] = Candidate(transport=transport, first_time=time)
+        told = known.of_address.get(key[2])
+        if told:
+            _describe(candidate, told)
+    return candidate
+
+
+def _describe(candidate: Candidate, told: Told) -> None:
+    """Note what a server told of a candidate.
+
+    One that saw an address unchanged does not make it a host's: there may be a NAT on this side of the capture.
+    """
+    candidate.server = told.server
+    candidate.known_from = FROM_RELAY if told.type == RELAY else GATHERING
+    if told.type != HOST:
+        candidate.type, candidate.base = told.type, told.base
 
 
 def _untouched(places: dict[int, Place], known: Gathered, pools: Pools) -> dict[int, set[int]]:
@@ -124,7 +156,7 @@ def _untouched(places: dict[int, Place], known: Gathered, pools: Pools) -> dict[
     Addresses of servers are left out: what is sent from there may be relayed.
     """
     address_of = pools.endpoints.addresses
-    servers = {int(address_of[server]) for _, _, server, _ in known.reflexive.values()}
+    servers = {int(address_of[server]) for server in known.servers}
     return {
         vantage: set(np.flatnonzero(np.isin(address_of, list(place.local - servers))).tolist())
         for vantage, place in places.items()
@@ -144,20 +176,16 @@ def _reflexive(
     Where the far side sees an address that a server had told, too, it is the server-reflexive candidate.
     """
     checks = np.flatnonzero(directed.of_transaction >= 0)
-    priority = np.where(
-        correlated.request_rows[checks] >= 0, messages["priority"][correlated.request_rows[checks]], MISSING
-    )
+    priority = pick(messages["priority"], correlated.request_rows[checks])
     has = priority >= 0
-    of_row = dict(zip(directed.of_transaction[checks[has]].tolist(), priority[has].tolist(), strict=True))
+    priorities = pick(priority[has], last_of(directed.of_transaction[checks[has]], len(records))).tolist()
     for number, (session, src, dst, mapped, transport, time, _, side) in enumerate(records):
         if mapped < 0 or mapped == src:
             continue
-        entry = rows.setdefault((session, side, mapped), Candidate(transport=transport, first_time=time))
-        if mapped in known.reflexive:
-            continue
-        if entry.type in (UNKNOWN, PRFLX):
+        entry = _entry(rows, (session, side, mapped), transport, time, known)
+        if entry.type == UNKNOWN:
             entry.type, entry.base, entry.server, entry.known_from = PRFLX, src, dst, MAPPED
-            entry.priority = of_row.get(number, MISSING)
+            entry.priority = priorities[number]
 
 
 def _table(rows: dict[tuple[int, int, int], Candidate], agents: Agents, pools: Pools) -> Table:
@@ -218,26 +246,37 @@ def build_mappings(correlated: Correlated, agents: Agents, pools: Pools) -> Tabl
 
 
 def _behaviour(vantage: Any, transport: Any, src: Ints, dst: Ints, mapped: Ints, pools: Pools) -> Any:
-    """RFC 4787 section 4.1, for each base from all that was told of it.
+    """RFC 4787 section 4.1, for each base from all that was told of it; rows are in order of time.
 
     Destinations in the same private network see `base` untouched and say nothing of a NAT that is not on their way.
+    Of each destination only the first answer counts: later ones may differ because the mapping had expired.  The same
+    address seen from different ones is endpoint-independent; from different ports of one address alone it may still be
+    address-dependent.
     """
     behaviour = np.full(len(src), UNCLEAR, np.int8)
     address_of = pools.endpoints.addresses
     bases, count = group(vantage, src, transport)
-    order = np.argsort(bases, kind="stable")
-    for mine in np.split(order, np.flatnonzero(np.diff(bases[order])) + 1) if count else []:
-        seen = mine[src[mine] != mapped[mine]]
-        if not len(seen):
-            behaviour[mine] = NO_MAPPING
-        elif len(np.unique(dst[seen])) < 2:
-            continue
-        elif len(np.unique(mapped[seen])) == 1:
-            behaviour[mine] = INDEPENDENT
-        else:
-            outside: dict[int, set[int]] = {}
-            for row in seen.tolist():
-                outside.setdefault(int(address_of[dst[row]]), set()).add(int(mapped[row]))
-            varies_by_port = any(len(addresses) > 1 for addresses in outside.values())
-            behaviour[mine] = BY_PORT if varies_by_port else BY_ADDRESS
+    translated = src != mapped
+    behaviour[count_in(bases, count, translated)[bases] == 0] = NO_MAPPING
+
+    asked, n_asked = group(bases[translated], dst[translated])
+    first = np.flatnonzero(translated)[first_of(asked, n_asked)]
+    base, seen = bases[first], mapped[first]
+    at, n_addresses = group(base, address_of[dst[first]])
+    base_of_address = base[first_of(at, n_addresses)]
+
+    def differs(groups: Ints, n: int) -> Any:
+        """Groups in which not all saw the same."""
+        lowest, highest = minimum_in(groups, n, seen, len(address_of)), maximum_in(groups, n, seen, MISSING)
+        return lowest < highest
+
+    varies = differs(base, count)
+    by_port = count_in(base_of_address[differs(at, n_addresses)], count) > 0
+    several = count_in(base_of_address, count) > 1
+    known = np.full(count, UNCLEAR, np.int8)
+    known[several & ~varies] = INDEPENDENT
+    known[varies] = BY_ADDRESS
+    known[by_port] = BY_PORT
+    has = np.flatnonzero(count_in(bases, count, translated)[bases] > 0)
+    behaviour[has] = known[bases[has]]
     return behaviour

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, maximum_in, minimum_in
+from stunpcap.ice.columns import Ints, count_in, find, first_of, group, last_of, maximum_in, minimum_in, pick
 from stunpcap.ice.pairs import NEVER, STATE, Directed
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.timers import SECOND
@@ -44,11 +44,9 @@ def build_sessions(
     lead = rows[first_of(session, count, np.argsort(table["first_time"][rows], kind="stable"))]
     controlling, role_changes = _roles(table, agents, rows, session, count, pools)
     nominated = _nominated(correlated, directed, agents, count)
-    has_pair = nominated >= 0
-    a_side = np.where(directed.side[nominated] == 0, pairs["src"][nominated], pairs["dst"][nominated])
-    b_side = np.where(directed.side[nominated] == 0, pairs["dst"][nominated], pairs["src"][nominated])
-    first_nomination = minimum_in(pair_session, count, directed.nominated_time, NEVER)
-    dtls, media = _what_followed(directed, vantages, count, pools)
+    from_a = pick(directed.side, nominated) == 0
+    nominated_src, nominated_dst = pick(pairs["src"], nominated), pick(pairs["dst"], nominated)
+    dtls, media = _what_followed(directed, vantages, count)
     state = _states(correlated, agents, directed, nominated, dtls, media, count)
     distinct, _ = group(pair_session, pairs["pair_id"])
     firsts = first_of(distinct, int(distinct.max(initial=-1)) + 1)
@@ -66,9 +64,9 @@ def build_sessions(
             "end": end,
             "state": state,
             "pairs": count_in(pair_session[firsts], count),
-            "nominated_src": np.where(has_pair, a_side, MISSING),
-            "nominated_dst": np.where(has_pair, b_side, MISSING),
-            "time_to_connect_s": np.where(first_nomination < NEVER, (first_nomination - start) / SECOND, np.nan),
+            "nominated_src": np.where(from_a, nominated_src, nominated_dst),
+            "nominated_dst": np.where(from_a, nominated_dst, nominated_src),
+            "time_to_connect_s": _time_to_connect(table, rows, session, directed, count),
             "dtls": dtls,
             "media_ab_packets": media[0],
             "media_ba_packets": media[1],
@@ -79,7 +77,7 @@ def build_sessions(
             "first_frame": np.where(
                 table["request_frame"][lead] >= 0, table["request_frame"][lead], table["response_frame"][lead]
             ),
-            "tags": _tags(table, agents, rows, session, directed, count, pools),
+            "tags": _tags(table, agents, rows, session, count, pools),
         },
     )
 
@@ -89,13 +87,15 @@ def _roles(table: Table, agents: Agents, rows: Ints, session: Ints, count: int, 
     claims = np.flatnonzero((table["role"][rows] >= 0) & (agents.sender[rows] >= 0))
     claims = claims[np.argsort(table["first_time"][rows[claims]], kind="stable")]
     agent = session[claims] * 2 + agents.sender[rows[claims]]
-    role = table["role"][rows[claims]].astype(np.int64)
-    last = last_of(agent, 2 * count)
-    final = np.where(last >= 0, role[last] if len(role) else -1, -1).reshape(count, 2)
-    order = np.argsort(agent, kind="stable")
-    changed = np.zeros(len(order), np.bool_)
-    changed[1:] = (agent[order][1:] == agent[order][:-1]) & (role[order][1:] != role[order][:-1])
-    changes = count_in(agent[order][changed] // 2, count)
+    role = table["role"][rows[claims]]
+    final = pick(role, last_of(agent, 2 * count)).reshape(count, 2)
+    # Two captures see the same changes, and not at the same time.
+    witness, n_witnesses = group(agent, table["vantage"][rows[claims]])
+    order = np.argsort(witness, kind="stable")
+    changed = (witness[order][1:] == witness[order][:-1]) & (role[order][1:] != role[order][:-1])
+    seen = count_in(witness[order[1:][changed]], n_witnesses)
+    of_agent = maximum_in(agent, 2 * count, seen[witness], 0)
+    changes = of_agent.reshape(count, 2).sum(axis=1)
     leads = final == ROLE.index("controlling")
     # An agent that was never heard has the other role.
     follows = (final == ROLE.index("controlled")) | (final < 0)
@@ -121,60 +121,62 @@ def _nominated(correlated: Correlated, directed: Directed, agents: Agents, count
         table["nominating"][checks]
         & (table["outcome"][checks] == OUT["success"])
         & (pairs["state"][row] == STATE["succeeded"])
-        & ((back < 0) | (pairs["state"][back] != STATE["failed"]))
+        & (pick(pairs["state"], back) != STATE["failed"])
     )
     checks, row = checks[counted], row[counted]
     order = np.argsort(table["response_time"][checks], kind="stable")
-    last = last_of(agents.of_transaction[checks], count, order)
-    return np.where(last >= 0, row[last] if len(row) else -1, -1)
+    chosen: Ints = pick(row, last_of(agents.of_transaction[checks], count, order))
+    return chosen
 
 
-def _what_followed(
-    directed: Directed, vantages: list[Vantage], count: int, pools: Pools
-) -> tuple[Any, tuple[Ints, Ints]]:
+def _time_to_connect(table: Table, rows: Ints, session: Ints, directed: Directed, count: int) -> Any:
+    """Seconds from the first check to the answer to the first nomination.
+
+    Clocks of captures may differ: both times are of the capture that saw a check first, of those that saw the answer.
+    """
+    witness, n_witnesses = group(session, table["vantage"][rows])
+    start = minimum_in(witness, n_witnesses, table["first_time"][rows], NEVER)
+    until = minimum_in(witness, n_witnesses, directed.nominated_time[directed.of_transaction[rows]], NEVER)
+    saw = np.flatnonzero(until < NEVER)
+    best = first_of(session[first_of(witness, n_witnesses)][saw], count, np.argsort(start[saw], kind="stable"))
+    return pick((until - start)[saw] / SECOND, best, np.nan)
+
+
+def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> tuple[Any, tuple[Ints, Ints]]:
     """DTLS and media on the pairs of each session, from the flow counters.
 
     Where several captures saw a flow the largest count is taken.  Endpoints used by several sessions in turn count for
     the last.
     """
     pairs = directed.table
-    owner: dict[tuple[int, int, int], tuple[int, int]] = {}
-    for src, dst, transport, session, side in zip(
-        pairs["src"].tolist(),
-        pairs["dst"].tolist(),
-        pairs["transport"].tolist(),
-        (pairs["session_id"] - 1).tolist(),
-        directed.side.tolist(),
-        strict=True,
-    ):
-        for key, sender in (((src, dst, transport), side), ((dst, src, transport), 1 - side)):
-            if owner.get(key, (-1, 0))[0] <= session:
-                owner[key] = (session, sender)
-    media = np.zeros((2, count), np.int64)
-    records = np.zeros((2, count), np.int64)
-    protected = np.zeros((2, count), np.int64)
-    alerts = np.zeros(count, np.int64)
+    order = np.argsort(pairs["session_id"], kind="stable")
+    session, side = pairs["session_id"][order] - 1, directed.side[order].astype(np.int64)
+    src, dst, transport = (pairs[name][order] for name in ("src", "dst", "transport"))
+    # Every pair both ways, one after the other, so that the last session stays last.
+    ways = [np.stack(both, axis=1).ravel() for both in ((src, dst), (dst, src), (transport, transport))]
+    owner = np.stack([session, session], axis=1).ravel()
+    sender = np.stack([side, 1 - side], axis=1).ravel()
+    media, records, protected, alerts = (np.zeros(2 * count, np.int64) for _ in range(4))
     for vantage in vantages:
-        here = np.zeros((2, count), np.int64)
-        flows, counters = vantage.flows, vantage.flow_counters
+        flows = vantage.flows
         busy = np.flatnonzero(flows["packets"] > flows["stun"])
-        keys = zip(*(flows[name][busy].tolist() for name in ("src", "dst", "transport")), strict=True)
-        for flow, (src, dst, transport) in zip(busy.tolist(), keys, strict=True):
-            if (src, dst, transport) not in owner:
-                continue
-            session, side = owner[src, dst, transport]
-            row = counters[flow]
-            here[side, session] += row[scan.N_RTP] + row[scan.N_RTCP] + row[scan.DTLS_DATA]
-            records[side, session] = max(records[side, session], row[scan.N_DTLS])
-            protected[side, session] = max(protected[side, session], row[scan.DTLS_PROTECTED])
-            alerts[session] = max(alerts[session], row[scan.DTLS_ALERTS])
+        way = find([flows[name][busy] for name in ("src", "dst", "transport")], ways)
+        busy, way = busy[way >= 0], way[way >= 0]
+        counters = vantage.flow_counters[busy].astype(np.int64)
+        whose = sender[way] * count + owner[way]
+        here = np.zeros(2 * count, np.int64)
+        np.add.at(here, whose, counters[:, [scan.N_RTP, scan.N_RTCP, scan.DTLS_DATA]].sum(axis=1))
         media = np.maximum(media, here)
+        np.maximum.at(records, whose, counters[:, scan.N_DTLS])
+        np.maximum.at(protected, whose, counters[:, scan.DTLS_PROTECTED])
+        np.maximum.at(alerts, whose, counters[:, scan.DTLS_ALERTS])
+    has_records, has_protected = (numbers.reshape(2, count) > 0 for numbers in (records, protected))
     dtls = np.full(count, HANDSHAKE["none"], np.int8)
-    dtls[records.sum(axis=0) > 0] = HANDSHAKE["started"]
-    dtls[alerts > 0] = HANDSHAKE["failed"]
-    one_way = (records > 0).sum(axis=0) == 1
-    dtls[(protected > 0).all(axis=0) | (one_way & (protected > 0).any(axis=0))] = HANDSHAKE["done"]
-    return dtls, (media[0], media[1])
+    dtls[has_records.any(axis=0)] = HANDSHAKE["started"]
+    dtls[(alerts.reshape(2, count) > 0).any(axis=0)] = HANDSHAKE["failed"]
+    one_way = has_records.sum(axis=0) == 1
+    dtls[has_protected.all(axis=0) | (one_way & has_protected.any(axis=0))] = HANDSHAKE["done"]
+    return dtls, (media[:count], media[count:])
 
 
 def _states(
@@ -193,7 +195,7 @@ def _states(
     failed = count_in(pair_session, count, pairs["state"] == STATE["failed"]) > 0
     # A pair that works in both directions, or in the only one that is checked, waits for its nomination.
     works = pairs["state"] == STATE["succeeded"]
-    works &= (directed.reverse < 0) | (pairs["state"][directed.reverse] != STATE["failed"])
+    works &= pick(pairs["state"], directed.reverse) != STATE["failed"]
     succeeded = count_in(pair_session, count, works) > 0
     connected = (nominated >= 0) | (dtls == HANDSHAKE["done"]) | ((media[0] > 0) & (media[1] > 0))
     state = np.full(count, LEVEL["checking"], np.int8)
@@ -208,7 +210,7 @@ def _gone(correlated: Correlated, directed: Directed, nominated: Ints, count: in
     """Whether in either direction of the nominated pair all checks after the last answer stayed without one."""
     table, pairs = correlated.table, directed.table
     session_of = np.full(len(pairs), -1, np.int64)
-    for rows in (nominated, np.where(nominated >= 0, directed.reverse[nominated], -1)):
+    for rows in (nominated, pick(directed.reverse, nominated)):
         has = rows >= 0
         session_of[rows[has]] = np.flatnonzero(has)
     checks = np.flatnonzero(directed.of_transaction >= 0)
@@ -231,38 +233,37 @@ def _gone(correlated: Correlated, directed: Directed, nominated: Ints, count: in
 
 def _vantages(table: Table, rows: Ints, session: Ints, count: int, pools: Pools) -> Ints:
     """Names of the captures that saw each session."""
-    names = np.full(count, MISSING, np.int64)
-    seen = np.unique(np.stack([session, table["vantage"][rows]]), axis=1)
-    texts: dict[int, list[str]] = {}
-    for number, vantage in seen.T.tolist():
-        texts.setdefault(number, []).append(pools.texts.values[vantage])
-    for number, vantages in texts.items():
-        names[number] = pools.texts.number(", ".join(vantages))
-    return names
+    seen, n_seen = group(session, table["vantage"][rows])
+    first = first_of(seen, n_seen)
+    texts: list[list[str]] = [[] for _ in range(count)]
+    for number, vantage in zip(session[first].tolist(), table["vantage"][rows[first]].tolist(), strict=True):
+        texts[number].append(pools.texts.values[vantage])
+    return np.array([pools.texts.number(", ".join(vantages)) for vantages in texts], np.int64)
 
 
-def _tags(
-    table: Table, agents: Agents, rows: Ints, session: Ints, directed: Directed, count: int, pools: Pools
-) -> Ints:
-    """What is special about a session."""
-    requests = table["outcome"][rows] != OUT["orphan"]
+def _tags(table: Table, agents: Agents, rows: Ints, session: Ints, count: int, pools: Pools) -> Ints:
+    """What is special about a session.
+
+    Who only answers is an ICE-lite agent, or one whose checks never arrive.  Where one agent's checks were captured
+    without an answer, and its answers without the other's checks, packets to it were not captured.
+    """
+    orphan = table["outcome"][rows] == OUT["orphan"]
     answers = table["response_time"][rows] > NAT
-    senders = np.zeros((2, count), np.bool_)
-    for side in range(2):
-        senders[side, session[requests & (agents.sender[rows] == side)]] = True
-    asked = count_in(session, count, requests) > 0
-    answered = count_in(session, count, answers) > 0
-    unnamed = agents.ufrag_a < 0
-    one_way = senders.sum(axis=0) == 1
-    lite = one_way & asked & answered
+    sender = agents.sender[rows]
+
+    def has(side: int, what: Any) -> Any:
+        return count_in(session, count, (sender == side) & what) > 0
+
+    asks, answered, unasked = ([has(side, what) for side in (0, 1)] for what in (~orphan, answers & ~orphan, orphan))
+    silent = [~answered[side] & ~asks[1 - side] & unasked[1 - side] for side in (0, 1)]
+    words = {
+        "no username": agents.ufrag_a < 0,
+        "one agent only answers": (asks[0] ^ asks[1]) & (answered[0] | answered[1]),
+        "one-way capture": (asks[0] & silent[0]) | (asks[1] & silent[1]),
+        "only requests": ~(answered[0] | answered[1] | unasked[0] | unasked[1]),
+        "only responses": ~(asks[0] | asks[1]),
+    }
     tags = np.empty(count, np.int64)
-    for number in range(count):
-        words = []
-        if unnamed[number]:
-            words.append("no username")
-        if lite[number]:
-            words.append("one agent checks, the other only answers")
-        if not (asked[number] and answered[number]):
-            words.append("only requests" if asked[number] else "only responses")
-        tags[number] = pools.texts.number(", ".join(words))
+    for number, holds in enumerate(zip(*(column.tolist() for column in words.values()), strict=True)):
+        tags[number] = pools.texts.number(", ".join(word for word, held in zip(words, holds, strict=True) if held))
     return tags
