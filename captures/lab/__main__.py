@@ -71,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 names = [scenario.name for scenario in SCENARIOS]
             if given.missing:
                 names += [s.name for s in SCENARIOS if not (given.to / s.name / "truth.json").exists()]
+            if not names:
+                raise LabError("name a scenario, or say --all or --missing")
             return _make(names, given.to, given.keep_logs)
         elif given.verb == "table":
             table.update(CORPUS)

@@ -44,6 +44,11 @@ class Agent:
         self.bin = Gst.ElementFactory.make("webrtcbin", "agent")
         self.bin.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
         self.pipe.add(self.bin)
+        # Looking for a router by UPnP would tell the capture what kernel the machine runs.
+        ice = self.bin.get_property("ice-agent")
+        nice = ice.get_property("agent")
+        nice.set_property("upnp", False)
+        self.kept.append((ice, nice))
         for server in config["iceServers"]:
             scheme, rest = server["urls"].split(":", 1)
             if scheme == "stun":

@@ -29,7 +29,7 @@ integrity check and are refused with 401; the offerer's own checks succeed, and 
 """,
         topology=lan(),
         edits=(Edit("answerer", "^a=ice-pwd:....", "a=ice-pwd:XXXX"),),
-        until=Until("failed", who="answerer", hold=1.0, timeout=60.0),
+        until=Until("failed", who="answerer", hold=0.0, timeout=60.0),
         expect=Expect(
             "failed",
             ended=("*", "failed"),

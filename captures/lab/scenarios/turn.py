@@ -208,38 +208,6 @@ the server and lets everything else pass: the allocation expires while traffic g
         expect=Expect("connected", never=(*QUIET, "turn-unauthorized", "turn-allocation-expired")),
     ),
     Scenario(
-        name="turn-permission-expired",
-        title="permissions are not refreshed",
-        story="""
-Half a minute into a relayed call the offerer's router begins to drop CreatePermission and ChannelBind
-requests. The permission lasts 300 seconds; after that the server drops what passes, though the allocation
-lives on.
-""",
-        topology=two_nats(random_a=True, random_b=True),
-        servers=(COTURN,),
-        offerer=RELAY,
-        answerer=RELAY,
-        vantages=(SERVER,),
-        steps=(
-            Step(
-                30.0,
-                "exec",
-                "nat-a",
-                "nft add rule inet filter forward udp dport 3478 @th,64,16 { 0x0008, 0x0009 } drop",
-                after="connected",
-            ),
-        ),
-        until=Until("failed", hold=1.0, timeout=420.0),
-        expect=Expect(
-            "failed",
-            ended=("*", "*"),
-            root_cause="turn-permission-missing",
-            never=(*QUIET, "turn-unauthorized", "turn-server-lost", "host-only"),
-            mended_by="turn-udp",
-            change="let the requests that refresh the permission through",
-        ),
-    ),
-    Scenario(
         name="turn-tls",
         title="relay to relay over TLS",
         story="As `turn-tcp`, with TLS: what passes between the agents and the server cannot be seen.",
