@@ -167,7 +167,7 @@ def _pairs(session: Session, *, several: bool) -> list[str]:
 def _pair(pair: Pair, numbers: frozenset[int]) -> list[str]:
     marks = [word for word in (pair.transport, pair.carrier) if word not in ("udp", "plain")]
     if pair.nominated:
-        marks.append("★ nominated" if pair.selected else "nominated before")
+        marks.append("★ nominated" if pair.selected else "once nominated")
     extra = f" <b>{escape(', '.join(marks))}</b>" if marks else ""
     a, b = (
         f"<b>{name}</b> {_code(end)} ({kind_of(kind)})"

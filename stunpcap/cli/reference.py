@@ -55,7 +55,7 @@ def _help(command: click.Command) -> str:
 def _options(command: click.Command, ctx: click.Context) -> str:
     rows = []
     for parameter in command.get_params(ctx):
-        if not isinstance(parameter, click.Option) or parameter.hidden:
+        if not isinstance(parameter, click.Option) or parameter.hidden or "--help" in parameter.opts:
             continue
         names = ", ".join([*parameter.opts, *parameter.secondary_opts])
         takes = "" if parameter.is_flag or parameter.count else f" {parameter.make_metavar(ctx)}"

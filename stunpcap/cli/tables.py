@@ -31,7 +31,7 @@ class Shown:
     rows: list[list[str]]
     right: bool
     exact: bool
-    "Half of it is of no use: addresses and numbers."
+    "Half of a value is of no use: all but free text."
 
     @property
     def width(self) -> int:
@@ -86,7 +86,7 @@ def _text(table: Table, name: str, *, wrap_head: bool) -> Shown:
     else:
         values = [_cell(value) for value in values]
     head = name.split("_") if wrap_head else [name]
-    exact = kind not in (Kind.TEXT, Kind.CATEGORY)
+    exact = kind is not Kind.TEXT
     return Shown(name, head, [[value] for value in values], kind in _NUMBERS, exact)
 
 

@@ -79,7 +79,7 @@ def _ends(pair: Pair, paper: Paper) -> Iterator[str]:
     number = f"{pair.pair_id:>{INDENT - 1}} "
     marks = []
     if pair.nominated:
-        marks.append(f"{paper.symbol('star')} nominated" if pair.selected else "nominated before")
+        marks.append(f"{paper.symbol('star')} nominated" if pair.selected else "once nominated")
     if pair.transport != "udp":
         marks.append(pair.transport)
     if pair.carrier != "plain":

@@ -78,10 +78,11 @@ class Paper:
         """A text cut to a width, with a mark where it was cut; endpoints and names keep both their ends."""
         if cells(text) <= width:
             return text
+        head, tail = (len(text) + 1) // 2, len(text) // 2
         mark = self.symbol("cut")
-        head = max((width - 1) // 2, 0)
-        tail = max(width - 1 - head, 0)
-        return (text[:head] + mark + (text[-tail:] if tail else ""))[: max(width, 1)]
+        while head + tail and cells(cut := text[:head] + mark + text[len(text) - tail :]) > width:
+            head, tail = (head - 1, tail) if head > tail else (head, tail - 1)
+        return cut if cells(cut) <= width else mark
 
 
 def paper_for(stream: IO[str] | None, *, widest: int = WIDEST) -> Paper:

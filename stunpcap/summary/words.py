@@ -153,11 +153,13 @@ def direction_outcome(
     if errors:
         said.append(errors_said(errors, "check"))
     if icmp:
-        said.append(f"ICMP {listed(icmp, 2)}")
+        to = f" to {count(row['icmp_received'], 'check')}" if row["icmp_received"] > 1 else ""
+        said.append(f"ICMP {listed(icmp, 2)}{to}")
+    answers = "answer" if row["other_address"] == 1 else f"{row['other_address']:,} answers"
     if answered_from:
-        said.append(f"answer came from another address ({listed(answered_from)})")
+        said.append(f"{answers} came from another address ({listed(answered_from)})")
     if answered_to:
-        said.append(f"answer went to another address ({listed(answered_to)})")
+        said.append(f"{answers} went to another address ({listed(answered_to)})")
     if row["state"] != "succeeded" and silent:
         # Where an ICMP error says why there was no answer, a silent rest adds nothing.
         if row["state"] == "in-progress":
