@@ -87,18 +87,12 @@ def _session(
         media_ba_packets=row["media_ba_packets"],
         role_changes=row["role_changes"],
         vantages=tuple(filter(None, (row["vantages"] or "").split(", "))),
-        tags=_tags(row["tags"] or ""),
+        tags=tuple(filter(None, (row["tags"] or "").split(", "))),
         first_frame=row["first_frame"],
         pairs=pairs,
         frames=frames,
         filters={vantage: f"frame.number in {{{', '.join(map(str, some))}}}" for vantage, some in frames.items()},
     )
-
-
-def _tags(text: str) -> tuple[str, ...]:
-    """The tags one by one; one of them has a comma of its own."""
-    lite = "one agent checks, the other only answers"
-    return tuple(filter(None, text.replace(lite, lite.replace(", ", " and ")).split(", ")))
 
 
 def _worked(pair: Pair) -> int:

@@ -69,13 +69,16 @@ def draw(summary: Summary, paper: Paper, hints: Hints = LIBRARY_HINTS) -> str:
 
 def draw_short(summary: Summary, paper: Paper) -> str:
     """A few lines: captures, sessions by state, and the pairs of the worst session."""
-    lines = [line for capture in summary.captures for line in _capture(capture, paper, len(summary.captures) > 1)[:2]]
+    several = len(summary.captures) > 1
+    lines = [line for capture in summary.captures for line in _capture(capture, paper, several, place=False)]
     lines += _verdicts(summary.sessions[:FEW], paper)
     if len(summary.sessions) > FEW:
         lines.append(f"  and {len(summary.sessions) - FEW:,} sessions more: trace.sessions")
     worst = summary.sessions[0] if summary.sessions else None
     if worst and worst.state != "connected":
-        lines += _pair_tables(worst, paper, LIBRARY_HINTS, most=4)
+        lines += _pair_tables(
+            worst, paper, LIBRARY_HINTS, most=4, several=several, of=f" of session {worst.session_id}"
+        )
     if not summary.sessions:
         lines += text_network.without_sessions(summary, paper)
     return "\n".join(lines)
@@ -98,7 +101,7 @@ def _lines(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
     yield from text_network.servers(summary.servers, paper, several)
 
 
-def _capture(capture: Capture, paper: Paper, several: bool) -> list[str]:
+def _capture(capture: Capture, paper: Paper, several: bool, *, place: bool = True) -> list[str]:
     name = safe(capture.path if capture.path != "-" else "standard input")
     if several or safe(capture.vantage) not in name:
         name = f"{safe(capture.vantage)}: {name}"
@@ -112,15 +115,15 @@ def _capture(capture: Capture, paper: Paper, several: bool) -> list[str]:
         f"{count(capture.stun_messages, 'STUN message')} ({safe(capture.format)}, {safe(capture.link_types)})",
         "  ",
     )
-    lines += paper.wrap(place_said(capture), "  ")
-    return lines
+    return lines + (paper.wrap(place_said(capture), "  ") if place else [])
 
 
 def place_said(capture: Capture) -> str:
     """Where a capture was taken, and how sure that is."""
     evidence = safe(capture.evidence)
     if capture.place == "endpoint":
-        return f"taken at {safe(capture.at)} ({CONFIDENCE[capture.confidence]}: {evidence})"
+        at = listed([safe(address) for address in capture.at.split(", ")], 6)
+        return f"taken at {at} ({CONFIDENCE[capture.confidence]}: {evidence})"
     if capture.place == "between":
         return f"taken between the agents ({CONFIDENCE[capture.confidence]}: {evidence})"
     return f"taken where? Cannot be told: {evidence}"
@@ -182,11 +185,10 @@ def _many(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
     yield from _overview(summary.sessions[:OVERVIEW_ROWS], paper)
     if len(summary.sessions) > OVERVIEW_ROWS:
         yield f"  and {len(summary.sessions) - OVERVIEW_ROWS:,} more: {hints.sessions}"
+    yield from paper.wrap(f"Any of them in full: {hints.session}", "  ", "    ")
     worst = [session for session in summary.sessions if session.state != "connected"][:DETAILED]
     for session in worst:
         yield from _session(session, paper, hints, len(summary.captures) > 1)
-    yield ""
-    yield from paper.wrap(f"Any session in full: {hints.session}")
 
 
 def _overview(sessions: Sequence[Session], paper: Paper) -> Iterator[str]:
@@ -258,7 +260,11 @@ def _followed(session: Session, paper: Paper) -> str:
     return f"{dtls}; media A {arrow} B: {count(forth, 'packet')}, B {arrow} A: {count(back, 'packet')}"
 
 
-_TAGS = {"only requests": "only requests were captured", "only responses": "only responses were captured"}
+_TAGS = {
+    "no username": "checks carry no user name",
+    "only requests": "only requests were captured",
+    "only responses": "only responses were captured",
+}
 
 
 def _circumstances(session: Session) -> str:
@@ -275,13 +281,13 @@ def _circumstances(session: Session) -> str:
 
 
 def _pair_tables(
-    session: Session, paper: Paper, hints: Hints, *, most: int = PAIR_ROWS, several: bool = False
+    session: Session, paper: Paper, hints: Hints, *, most: int = PAIR_ROWS, several: bool = False, of: str = ""
 ) -> Iterator[str]:
     """The pairs, capture by capture."""
     for vantage in dict.fromkeys(pair.vantage for pair in session.pairs):
         here: list[Pair] = [pair for pair in session.pairs if pair.vantage == vantage]
         several_here = several or len({pair.vantage for pair in session.pairs}) > 1
-        title = f"Candidate pairs seen at {safe(vantage)}" if several_here else "Candidate pairs"
+        title = f"Candidate pairs{of}" + (f" seen at {safe(vantage)}" if several_here else "")
         yield ""
         yield from pair_table(here[:most], paper, title)
         if len(here) > most:

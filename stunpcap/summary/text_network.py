@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stunpcap.summary.model import Capture, Seen, Server, Summary
+from stunpcap.summary.model import Asked, Capture, Seen, Server, Summary
 from stunpcap.summary.sessions import host
 from stunpcap.summary.terminal import Paper, safe
 from stunpcap.summary.words import count, listed
@@ -13,7 +13,8 @@ CONFIDENCE = {"high": "certain", "medium": "probably", "low": "perhaps"}
 MAPPING_ROWS = 8
 SEEN_ROWS = 6
 SERVER_ROWS = 12
-_BAD = ("unanswered", "error", "icmp", "other-address")
+_CHALLENGES = (401, 438)
+_BAD = ("unanswered", "icmp", "other-address")
 
 
 def mappings(summary: Summary, paper: Paper, more: str) -> Iterator[str]:
@@ -71,15 +72,24 @@ def servers(found: Sequence[Server], paper: Paper, several: bool) -> Iterator[st
         clients = listed([safe(client) for client in one.clients])
         yield from paper.wrap(f"{safe(one.server)} ({one.transport}{where}) asked by {clients}", "  ", "      ")
         for asked in one.asked:
-            good = asked.outcomes.get("success", 0) > 0
-            state = "good" if good else "bad" if any(asked.outcomes.get(name) for name in _BAD) else "open"
+            state = _mark(asked)
             frame = f" (frame {asked.frames[0]})" if asked.frames else ""
-            lead = f"    {asked.kind:<13}{count(asked.requests, 'request')}: {paper.symbol(state)} "
+            requests = count(asked.requests, "request") if asked.requests else "no request"
+            lead = f"    {asked.kind:<13}{requests}: {paper.symbol(state)} "
             first, *rest = paper.wrap(safe(asked.outcome) + frame, lead, " " * 8)
             yield first[: len(lead) - 2] + paper.style(state, first[len(lead) - 2 :])
             yield from (paper.style(state, line) for line in rest)
     if len(found) > SERVER_ROWS:
         yield f"  and {len(found) - SERVER_ROWS} more"
+
+
+def _mark(asked: Asked) -> str:
+    """The symbol for what became of requests; the first 401 or a 438 is how TURN asks for credentials."""
+    trouble = any(asked.outcomes.get(name) for name in _BAD)
+    refused = any(error.code not in _CHALLENGES for error in asked.errors)
+    if asked.outcomes.get("success"):
+        return "warn" if trouble or refused else "good"
+    return "bad" if trouble or asked.errors else "open"
 
 
 def without_sessions(summary: Summary, paper: Paper) -> Iterator[str]:
