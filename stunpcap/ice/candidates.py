@@ -24,7 +24,7 @@ ASKING = [KIND["gather"], KIND["keepalive"], KIND["allocate"]]
 """Kinds of transactions in which servers tell addresses."""
 HOST, SRFLX, PRFLX, RELAY, UNKNOWN = range(len(CANDIDATE_TYPE))
 TELLING = {HOST: 0, SRFLX: 1, RELAY: 2}
-"""How much an answer of this type says: that an address was not translated may be due to where the capture was taken."""
+"""How much an answer of this type says.  That an address was not translated may be due to the capture's place."""
 GATHERING, CHECK, MAPPED, FROM_RELAY, SIGNALLING = range(len(KNOWN_FROM))
 NO_MAPPING, INDEPENDENT, BY_ADDRESS, BY_PORT, UNCLEAR = range(len(MAPPING))
 

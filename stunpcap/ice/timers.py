@@ -48,8 +48,9 @@ def round_trips(
     alone = np.full(total, -1, np.int64)
     alone[of_request[before]] = requests[before]
     alone[count_in(of_request, total, before) != 1] = -1
-    said = pick(transmit_counter, response_rows, 0) >> 8 & 0xFF
-    which = find((np.arange(total), said), (of_request, transmit_counter[requests] >> 8 & 0xFF))
+    numbers = np.maximum(transmit_counter, 0) >> 8 & 0xFF
+    said = pick(numbers, response_rows, 0)
+    which = find((np.arange(total), said), (of_request, numbers[requests]))
     sent = np.where(said > 0, pick(requests, which), alone)
     sent[~answered] = -1
     trip = (answer_time - pick(time, sent, 0)) / SECOND

@@ -35,6 +35,8 @@ from ipaddress import ip_address
 from struct import pack
 from typing import Any
 
+import pandas as pd
+
 import stunpcap
 from stunpcap.trace import Trace
 
@@ -43,7 +45,7 @@ COOKIE = 0x2112A442
 CLASSES = {"request": 0x000, "indication": 0x010, "success": 0x100, "error": 0x110}
 METHODS = {
     "binding": 1, "allocate": 3, "refresh": 4, "send": 6, "data": 7, "create-permission": 8, "channel-bind": 9,
-    "goog-ping": 0x200,
+    "goog-ping": 0x080,
 }  # fmt: skip
 PAYLOADS = {
     "rtp": pack(">BBHII", 0x80, 111, 1, 960, 7) + bytes(20),
@@ -294,3 +296,21 @@ def _pcapng(packets: list[Packet]) -> bytes:
         flags = pack("<HHI", 2, 4, {"in": 1, "out": 2}[packet.direction]) if packet.direction else b""
         result += block(6, head + data + bytes(-len(data) % 4) + flags + pack("<HH", 0, 0))
     return result
+
+
+# What tests ask
+
+
+def rows(frame: Any) -> list[dict[str, Any]]:
+    """A frame's rows as dictionaries; what is missing is None."""
+    return [
+        {name: None if value is None or value is pd.NA or value != value else value for name, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
+def one(frame: Any, **wanted: Any) -> dict[str, Any]:
+    """The only row of a frame in which these columns have these values."""
+    found = [row for row in rows(frame) if all(row[name] == value for name, value in wanted.items())]
+    assert len(found) == 1, f"{len(found)} rows with {wanted} in\n{frame.to_string()}"
+    return found[0]
