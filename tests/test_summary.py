@@ -33,6 +33,7 @@ ROW = {
     "state": "failed",
     "path": "unknown",
     "requests_sent": 3,
+    "transmissions": 3,
     "responses_received": 0,
     "unanswered": 0,
     "unfinished": 0,
@@ -49,6 +50,8 @@ ROLE = ErrorAnswer(487, "Role Conflict", 2)
     [
         ({"unanswered": 3}, {}, "no answer to 3 checks"),
         ({"unanswered": 1, "unfinished": 1}, {}, "no answer to 2 checks"),
+        ({"unanswered": 3, "transmissions": 21}, {}, "no answer to 3 checks (21 packets)"),
+        ({"requests_sent": 1, "unfinished": 1, "transmissions": 7}, {}, "no answer to 1 check sent 7 times"),
         ({"unanswered": 1200}, {}, "no answer to 1,200 checks"),
         ({"responses_received": 3}, {"back_is_lost": True}, "answered, but the way back is lost"),
         ({"responses_received": 3}, {}, "answered, but the answers did not get back"),
@@ -90,6 +93,7 @@ def test_what_became_of_checks(row: dict[str, object], evidence: dict[str, objec
         ("failed", None, 4, 0, 0, "failed: no check succeeded on any of 4 pairs"),
         ("failed", None, 4, 1, 0, "failed: checks succeeded in one direction only, on 1 of 4 pairs"),
         ("failed", None, 1, 0, 1, "failed: checks succeeded both ways on its only pair, but none was nominated"),
+        ("checking", None, 4, 0, 1, "checking: checks succeeded both ways on 1 of 4 pairs, none was nominated so far"),
         ("checking", None, 4, 1, 0, "checking: no result yet when the capture ended"),
     ],
 )

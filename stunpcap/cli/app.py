@@ -58,7 +58,7 @@ def app(ctx: click.Context) -> None:
     \b
     Try first:
       stunpcap summary call.pcapng      what happened, the failed sessions first
-      stunpcap pairs call.pcapng        every candidate pair and direction, as a table
+      stunpcap pairs call.pcapng        candidate pairs and directions as a table
       stunpcap show call.pcapng 12      the STUN message in frame 12, in full
 
     Exit status: 0 fine, 2 a call that makes no sense, 3 a capture that cannot be read.

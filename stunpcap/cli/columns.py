@@ -90,7 +90,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "bytes",
         "first_time",
     ),
-    "mappings": ("first_frame", "base", "mapped", "dst", "behaviour", "port_kept", "session_id"),
+    "mappings": ("first_frame", "base", "dst", "mapped", "behaviour", "port_kept", "session_id"),
     "vantages": (
         "vantage",
         "packets",
@@ -120,13 +120,13 @@ ESSENTIAL = {
 }
 """How many of these a table needs to be of use: for their sake addresses go below each other."""
 
-STACKED = {
+STACKED: dict[str, tuple[str, ...]] = {
     "messages": ("src", "dst"),
     "transactions": ("src", "dst"),
     "pairs": ("src", "dst"),
     "flows": ("src", "dst"),
     "sessions": ("nominated_src", "nominated_dst"),
-    "mappings": ("base", "mapped"),
+    "mappings": ("base", "dst", "mapped"),
     "candidates": ("address", "base"),
 }
-"""Two columns that go into one, below each other, where they do not fit side by side."""
+"""Columns that go into one, below each other, where they do not fit side by side."""

@@ -6,6 +6,7 @@ side by side they go below each other.  Piped, a row is one line and nothing is 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from stunpcap.cli.columns import ESSENTIAL, SHOWN, STACKED
 from stunpcap.schema import Kind
 from stunpcap.summary.terminal import Paper, cells, safe
+from stunpcap.summary.words import count
 from stunpcap.table import Table
 
 GAP = "  "
@@ -59,8 +61,8 @@ def draw_table(table: Table, columns: Sequence[str] | None, paper: Paper, *, fit
         yield from _row([column.rows[number] for column in shown], widths, shown, paper)
     if fit:
         left = [] if columns else [name for name in table.schema if name not in _names(shown)]
-        more = f"; {len(left)} more columns with --all-columns" if left else ""
-        yield paper.style("dim", f"{len(table):,} {'row' if len(table) == 1 else 'rows'}{more}")
+        more = f"; {count(len(left), 'more column')} with --all-columns" if left else ""
+        yield paper.style("dim", f"{count(len(table), 'row')}{more}")
 
 
 def _of_interest(table: Table, *, without_empty: bool) -> list[str]:
@@ -134,30 +136,36 @@ def _fitting(frame: str, shown: list[Shown], paper: Paper) -> list[Shown]:
 
 
 def _narrow(column: Shown, excess: int, paper: Paper) -> None:
-    """Cut the texts of a column, so that it gets narrower by as much as it can."""
+    """Make a column narrower, by as much as it can: sentences are wrapped, all else is cut."""
     width = max(column.width - excess, NARROWEST)
     if excess > 0 and width < column.width:
-        column.rows = [[paper.fit(line, width) for line in lines] for lines in column.rows]
+        column.rows = [[part for line in lines for part in _parts(line, width, column, paper)] for lines in column.rows]
         column.head = [paper.fit(line, width) for line in column.head]
+
+
+def _parts(line: str, width: int, column: Shown, paper: Paper) -> list[str]:
+    wrapped = textwrap.wrap(line, width, break_on_hyphens=False) if " " in line and not column.exact else [line]
+    return [paper.fit(part, width) for part in wrapped]
 
 
 def _total(shown: Sequence[Shown]) -> int:
     return sum(column.width for column in shown) + len(GAP) * (len(shown) - 1)
 
 
-def _stack(shown: list[Shown], names: tuple[str, str], paper: Paper) -> list[Shown]:
-    """Put the second of two columns below the first."""
+def _stack(shown: list[Shown], names: Sequence[str], paper: Paper) -> list[Shown]:
+    """Put columns below each other; what only repeats the line above is left out."""
     by_name = {column.name: column for column in shown}
     if not all(name in by_name for name in names):
         return shown
-    first, second = (by_name[name] for name in names)
+    first, *others = (by_name[name] for name in names)
     arrow = paper.symbol("to")
-    rows = [
-        [*above, *(f"{arrow} {line}" for line in below if line)]
-        for above, below in zip(first.rows, second.rows, strict=True)
-    ]
-    both = Shown(f"{first.name}/{second.name}", [*first.head, f"{arrow} {' '.join(second.head)}"], rows, False, True)
-    return [both if column is first else column for column in shown if column is not second]
+    rows = []
+    for number, lines in enumerate(first.rows):
+        below = [line for other in others for line in other.rows[number] if line and line not in lines]
+        rows.append([*lines, *(f"{arrow} {line}" for line in below)])
+    head = [*first.head, *(f"{arrow} {' '.join(other.head)}" for other in others)]
+    both = Shown("/".join(names), head, rows, False, True)
+    return [both if column is first else column for column in shown if column not in others]
 
 
 def _row(

@@ -164,11 +164,18 @@ def direction_outcome(
         # Where an ICMP error says why there was no answer, a silent rest adds nothing.
         if row["state"] == "in-progress":
             said.append(f"no answer yet to {count(silent, 'check')}")
-        elif row["unanswered"] and not icmp:
-            said.append(f"no answer to {count(silent, 'check')}")
+        elif not icmp:
+            said.append(f"no answer to {count(silent, 'check')}" + _repeated(row, silent))
     if row["path"] == "rewritten" and row["mapped"]:
         said.append(f"arrived as {row['mapped']}")
     return "; ".join(said) or "no answer was captured"
+
+
+def _repeated(row: Dict[str, Any], silent: int) -> str:
+    """How often silent checks were sent, where that is known of all of them."""
+    if row["requests_sent"] != silent or row["transmissions"] <= silent:
+        return ""
+    return f" sent {row['transmissions']} times" if silent == 1 else f" ({row['transmissions']:,} packets)"
 
 
 def session_said(row: Dict[str, Any], pairs: int, one_way: int, both_ways: int) -> str:
@@ -190,6 +197,8 @@ def session_said(row: Dict[str, Any], pairs: int, one_way: int, both_ways: int) 
             return "failed: no check succeeded on its only pair"
         case "failed":
             return f"failed: no check succeeded on any of {pairs:,} pairs"
+        case _ if both_ways:
+            return f"checking: checks succeeded both ways on {_of(both_ways, pairs)}, none was nominated so far"
         case _:
             return "checking: no result yet when the capture ended"
 

@@ -162,3 +162,12 @@ def test_an_empty_frame_is_a_heading(run: Run, in_terminal: Run) -> None:
     assert "0 rows" in in_terminal("defects", DEAD).out
     assert run("defects", "--json", DEAD).out == ""
     assert run("defects", "--format", "csv", DEAD).out == ",".join(NAMES["defects"]) + "\n"
+
+
+def test_sentences_are_wrapped_not_cut(in_terminal: Run, long_addresses: Path) -> None:
+    cut = long_addresses.with_name("cut.pcap")
+    cut.write_bytes(long_addresses.read_bytes()[:-5])
+    lines = ESCAPES.sub("", in_terminal("defects", cut, width=60).out).splitlines()
+    [sentence] = [row["defect"] for row in stunpcap.read(cut).table("defects").records()]
+    assert sentence in " ".join(" ".join(lines).split())
+    assert max(map(len, lines[1:])) <= 60
