@@ -155,8 +155,8 @@ class Until:
 class Expect:
     """The label: what the network was built to do, and what must therefore be diagnosed."""
 
-    state: Literal["connected", "failed", "disconnected", "checking"]
-    """The session's state at the end, in the words of the `sessions` frame."""
+    state: Literal["connected", "failed", "disconnected", "checking", "none"]
+    """The session's state at the end of the capture; "none" where no check was sent, so there is none."""
     ended: tuple[str, str] = ("", "")
     """Final connectionState that offerer and answerer must report: "" is the same word as `state`, "*" any.
 

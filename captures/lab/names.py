@@ -23,4 +23,4 @@ CAPTURE = (
     "capture-ended-early", "no-stun",
 )  # fmt: skip
 FINDINGS = frozenset(PATHS + SERVERS + ICE + AFTER + CAPTURE)
-STATES = frozenset(("connected", "failed", "disconnected", "checking"))
+STATES = frozenset(("connected", "failed", "disconnected", "checking", "none"))

@@ -114,10 +114,10 @@ direction, TCP as well: libnice would otherwise connect over that.
 """,
         topology=routed(forward_rules('iifname "lan-a" oifname "lan-b" drop')),
         offerer=LIBNICE,
-        until=Until("failed", who="answerer", hold=1.0, timeout=60.0),
+        until=Until("failed", who="offerer", hold=1.0, timeout=60.0),
         expect=Expect(
             "failed",
-            ended=("*", "failed"),
+            ended=("failed", "*"),
             root_cause="one-way-loss",
             direction="offerer -> answerer",
             never=(*NO_NAT, "icmp-rejected", "relay-needed"),
