@@ -182,7 +182,7 @@ def _print(table: Table, columns: Sequence[str] | None, form: str, output: str |
     except OSError as error:
         raise click.UsageError(f"--output: {output} cannot be written: {error.strerror or error}") from error
     if form == "table":
-        paper = paper_for(sys.stdout, widest=10_000)
+        paper = paper_for(sys.stdout, narrowest=20, widest=10_000)
         write_lines(draw_table(table, columns, paper, fit=sys.stdout.isatty()))
     else:
         for text in export.csv_lines(table, every) if form == "csv" else export.json_lines(table, every):

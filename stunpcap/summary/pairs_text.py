@@ -103,8 +103,8 @@ def _way(name: tuple[str, str], way: Direction | None, widths: Sequence[int], pa
     numbers = "  ".join(_aligned(cells_of(way), widths))
     colour = mark_of(way)
     symbol = paper.symbol(colour)
-    width = paper.width - cells(lead) - cells(symbol) - 1 - 2 - len(numbers)
-    lines = textwrap.wrap(safe(way.outcome), max(width, 20), break_on_hyphens=False)
+    width = max(paper.width - cells(lead) - cells(symbol) - 1 - 2 - len(numbers), 12)
+    lines = textwrap.wrap(safe(way.outcome), width, break_on_hyphens=False)
     yield f"{lead}{paper.style(colour, f'{symbol} {lines[0]:<{width}}')}  {numbers}"
     hang = " " * (cells(lead) + cells(symbol) + 1)
     yield from (hang + paper.style(colour, line) for line in lines[1:])

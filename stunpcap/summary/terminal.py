@@ -30,6 +30,8 @@ _SYMBOLS = {
     "cut": ("…", "~"),
 }
 _STYLES = {"good": "32", "bad": "31", "open": "33", "warn": "33", "dim": "2", "strong": "1", "failed": "1;31"}
+NARROWEST = 72
+"""What is drawn for a narrower window runs over its edge."""
 WIDEST = 140
 """Text does not get wider than this, however wide the window."""
 
@@ -85,12 +87,13 @@ class Paper:
         return cut if cells(cut) <= width else mark
 
 
-def paper_for(stream: IO[str] | None, *, widest: int = WIDEST) -> Paper:
+def paper_for(stream: IO[str] | None, *, narrowest: int = NARROWEST, widest: int = WIDEST) -> Paper:
     """The paper that a stream is: the window's size on a terminal; else 80 columns, or what COLUMNS says."""
     terminal = stream is not None and _is_terminal(stream)
     width = shutil.get_terminal_size((80, 24)).columns if terminal else _columns()
     colour = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Paper(max(40, min(width, widest)), colour, can_show("".join(both[0] for both in _SYMBOLS.values()), stream))
+    unicode = can_show("".join(both[0] for both in _SYMBOLS.values()), stream)
+    return Paper(max(narrowest, min(width, widest)), colour, unicode)
 
 
 def _is_terminal(stream: IO[str]) -> bool:

@@ -75,7 +75,7 @@ def servers(found: Sequence[Server], paper: Paper, several: bool) -> Iterator[st
             state = _mark(asked)
             frame = f" (frame {asked.frames[0]})" if asked.frames else ""
             requests = count(asked.requests, "request") if asked.requests else "no request"
-            lead = f"    {asked.kind:<13}{requests}: {paper.symbol(state)} "
+            lead = f"    {asked.kind:<13}{requests + ':':<13}{paper.symbol(state)} "
             first, *rest = paper.wrap(safe(asked.outcome) + frame, lead, " " * 8)
             yield first[: len(lead) - 2] + paper.style(state, first[len(lead) - 2 :])
             yield from (paper.style(state, line) for line in rest)

@@ -124,6 +124,11 @@ def test_width(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     wide = run("summary", DEAD)
     assert 80 < max(map(len, wide.lines)) <= 120
     assert "✗ answer came from another address (172.30.0.2:58121)" in wide.out
+    for columns in ("1", "40", "72"):
+        monkeypatch.setenv("COLUMNS", columns)
+        narrow = run("summary", "--name", "x", DEAD, OUTSIDE, "--name", "y")
+        assert narrow.status == 0
+        assert max(len(line) for line in narrow.lines if "pcap" not in line) <= 72
     monkeypatch.setenv("COLUMNS", "nonsense")
     assert max(map(len, run("summary", "--name", "x", DEAD).lines[1:])) <= 80
 
