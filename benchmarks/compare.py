@@ -68,7 +68,7 @@ CONTESTANTS = (
     ),
     Contestant(
         "tcpdump, filter on the cookie",
-        lambda path: ["tcpdump", "-nn", "-r", path, COOKIE_FILTER],
+        lambda path: ["tcpdump", "-n", "-r", path, "-w", "-", COOKIE_FILTER],  # writing is what it does fastest
         ["tcpdump", "--version"],
     ),
     Contestant("cat", lambda path: ["cat", path], ["cat", "--version"]),
