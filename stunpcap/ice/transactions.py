@@ -46,7 +46,7 @@ class Correlated:
     response_rows: Ints
     """Row of its first response; -1 if none."""
     of_message: Ints
-    """For each message its transaction; -1 for indications and duplicates."""
+    """For each message its transaction, duplicates included; -1 for indications."""
     deadline: Ints
     """When, at the latest, its agent would have sent again or given up."""
 
@@ -96,6 +96,7 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
     elsewhere = _attach_elsewhere(messages, responses, ids, by_id, of_message)
     orphans = responses[of_message[responses] < 0]
     total = count + _number_transactions(orphans, keys, time, of_message, count)
+    _attach_duplicates(messages, keys, of_message)
 
     request_rows = pick(requests, first_of(of_message[requests], total))
     answers = np.concatenate([responses[~elsewhere], responses[elsewhere]])  # mirrored ones come first
@@ -254,6 +255,16 @@ def _attach_elsewhere(
             of_message[row] = of_message[best]
             elsewhere[position] = True
     return elsewhere
+
+
+def _attach_duplicates(messages: Table, keys: Ints, of_message: Ints) -> None:
+    """Tie packets that were captured again to the transaction of the first copy, which is the latest before them."""
+    duplicate = messages["duplicate"]
+    if not duplicate.any():
+        return
+    order = np.lexsort((messages["time"], messages["class"], keys))
+    original = np.maximum.accumulate(np.where(duplicate[order], 0, np.arange(len(order))))
+    of_message[order] = of_message[order[original]]
 
 
 def _kinds(
