@@ -24,8 +24,7 @@ pytestmark = needs_shared
 Row = dict[str, str]
 
 LATER = {
-    "tcp": "messages on TCP come with the issue about TURN, relayed checks and TCP",
-    "nested": "messages inside TURN data come with the same issue",
+    "nested": "messages inside TURN data come with the issue about TURN and relayed checks",
 }
 """Rows of Wireshark's that we do not have yet."""
 
@@ -66,8 +65,13 @@ DIFFERENT = {
         "nDPI__stun_signal.pcapng",
         "use_candidate",
     ): "libwebrtc nominates with 0xC001 here, which Wireshark does not know",
+    (
+        "nDPI__stun.pcap",
+        "username",
+    ): "USERNAME whose length counts its padding, too: three NUL bytes, for which Wireshark's view writes all in hex",
     ("srtp_decoder__WebRTC_PCMA_Turn_SDES_Call_1.pcap", "software"): AFTER_INTEGRITY,
     ("srtp_decoder__WebRTC_PCMA_p2p_SDES_Call_1.pcap", "software"): AFTER_INTEGRITY,
+    ("srtp_decoder__wifi-tcp_to_3g.pcap", "software"): AFTER_INTEGRITY,
     ("zeek-spicy-stun__stun-attribute-length-ffff.pcap", "mapped"): (
         "the address claims to be 65535 bytes long; Wireshark starts over in the middle of it, we keep it as damaged"
     ),
@@ -138,7 +142,7 @@ def test_messages_agree(path: Path) -> None:
     carriers = {(row["frame"], row["carrier"]) for row in rows if row["context"] == "nested"}
     for row in rows:
         kind = "channeldata" if row["class"] == "channeldata" else row["context"]
-        if kind in NOT_MESSAGES or kind in LATER or row["transport"] in LATER:
+        if kind in NOT_MESSAGES or kind in LATER:
             continue
         if not ours[int(row["frame"])]:
             problems.append(f"frame {row['frame']}: we lack {row['class']} {row['method']}")
@@ -167,4 +171,6 @@ def test_messages_agree(path: Path) -> None:
     )
     extra = sum(map(len, ours.values()))
     assert extra == OURS_ONLY.get(path.name, (0, ""))[0]
-    assert matched or not [row for row in wireshark(path) if row["transport"] == "udp" and row["context"] == "direct"]
+    assert matched or not [
+        row for row in wireshark(path) if row["context"] == "direct" and row["class"] != "channeldata"
+    ]

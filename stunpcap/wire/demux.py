@@ -13,6 +13,13 @@ from stunpcap.wire.words import Buffer, has_cookie, u16, u32
 OTHER, STUN, CLASSIC, MS_TURN, DTLS, RTP, RTCP, CHANNEL, STUN_CUT = range(9)
 """Kinds of payload.  STUN_CUT: STUN whose header itself was cut by the snap length."""
 
+
+@inner
+def is_stun(kind: int) -> bool:
+    """Whether payloads of that kind are kept for the decoder."""
+    return kind in (STUN, CLASSIC, MS_TURN, STUN_CUT)
+
+
 # Attribute types that agents without the magic cookie use, as compiled code can see them.  Zoom's are apart.
 CLASSIC_ATTRIBUTES = tuple(sorted(registry.CLASSIC_ATTRIBUTES))
 ZOOM_ATTRIBUTES = tuple(sorted(registry.ZOOM_ATTRIBUTES))

@@ -111,10 +111,7 @@ def find_boundary(data: bytes, segment: int, framing: int, channels: set[int]) -
     at, framing
         The boundary, -1 if there is none, and the framing that goes with it.
     """
-    stop = len(data)
-    found = -1
-    if framing != UNKNOWN and 0 <= segment < stop and _starts_known(data, segment, framing, channels):
-        found = segment
+    found = segment if framing == NATIVE and _starts_on_channel(data, segment, channels) else -1
     cookie = data.find(COOKIE_BYTES)
     while cookie >= 0:
         at, kind = _around_message(data, cookie - 4, segment, framing)
@@ -124,14 +121,10 @@ def find_boundary(data: bytes, segment: int, framing: int, channels: set[int]) -
     return found, framing
 
 
-def _starts_known(data: bytes, segment: int, framing: int, channels: set[int]) -> bool:
-    """Whether whole frames fill the segment, the first of them on a channel that is known to be in use.
-
-    By chance that happens once in 2^32 segments, or for COUNTED in 2^16, where STUN still needs its cookie.
-    """
-    if framing == NATIVE and (segment + 4 > len(data) or u16(memoryview(data), segment) not in channels):
-        return False
-    return chain_ends(memoryview(data), segment, len(data), framing)
+def _starts_on_channel(data: bytes, segment: int, channels: set[int]) -> bool:
+    """Whether whole frames fill the segment, the first of them on a channel known to be in use: no chance matter."""
+    view, stop = memoryview(data), len(data)
+    return 0 <= segment <= stop - 4 and u16(view, segment) in channels and chain_ends(view, segment, stop, NATIVE)
 
 
 def _around_message(data: bytes, at: int, segment: int, framing: int) -> tuple[int, int]:

@@ -18,9 +18,20 @@ from stunpcap import kernels
 from stunpcap.capture.records import Block, Interface
 from stunpcap.kernels import kernel
 from stunpcap.wire import demux, layers
+from stunpcap.wire.cutting import Unit
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reassembler, split_fragment
 from stunpcap.wire.hashing import find_slot, free_slots, new_seed, rehash
 from stunpcap.wire.linktypes import LLC, RAW, link_type
+from stunpcap.wire.segments import (
+    OURS,
+    SEGMENT,
+    TCP_COLUMNS,
+    note_segment,
+    pair_up,
+    watch,
+)
+from stunpcap.wire.segments import STATE as TCP_STATE
+from stunpcap.wire.streams import Streams
 
 Ints = npt.NDArray[np.int64]
 
@@ -64,8 +75,8 @@ ROW = 9
     SPECIAL_SRC,
 ) = range(9)
 SPECIAL = SPECIAL_SRC + 4
-(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN, N_TUNNEL_CUT, FIRST_TUNNEL_CUT) = range(7)
-STATE = 7
+(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN, N_TUNNEL_CUT, FIRST_TUNNEL_CUT, N_SEGMENTS) = range(8)
+STATE = 8
 """State of a scan.  Unseen: packets of whose payload too little was captured to tell what it is.  Tunnel cut: those in
 which the header of what may be a packet in a tunnel was cut."""
 COMPILE_ABOVE = 60_000
@@ -96,6 +107,28 @@ def count_dtls(b: layers.Buffer, o: int, stop: int, counters: Any, flow: int) ->
     counters[flow, DTLS_ALERTS] += alert
 
 
+@kernels.inner
+def count_payload(
+    b: layers.Buffer, start: int, stop: int, length: int, sport: int, dport: int, counters: Any, flow: int
+) -> int:
+    """Count a payload in its flow by its kind, and return that."""
+    kind = demux.demux(b, start, stop, length, sport, dport, int(counters[flow, N_DTLS]))
+    if kind == demux.RTP:
+        counters[flow, N_RTP] += 1
+    elif kind == demux.OTHER:
+        counters[flow, N_OTHER] += 1
+    elif kind == demux.RTCP:
+        counters[flow, N_RTCP] += 1
+    elif kind == demux.CHANNEL:
+        counters[flow, N_CHANNEL] += 1
+    elif kind == demux.DTLS:
+        counters[flow, N_DTLS] += 1
+        count_dtls(b, start, stop, counters, flow)
+    else:
+        counters[flow, N_STUN] += 1
+    return kind
+
+
 @kernel
 def scan(
     b: Any,
@@ -115,7 +148,9 @@ def scan(
     keys: Any,
     counters: Any,
     state: Any,
+    tcp: Any,
     rows: Any,
+    segments: Any,
     specials: Any,
     tally: Any,
     ethertypes: Any,
@@ -126,6 +161,7 @@ def scan(
     `state` begins as zeros but for the flows, `tally` counts packets by what became of them.
     """
     n_flows, n_rows, n_specials = int(state[N_FLOWS]), int(state[N_ROWS]), int(state[N_SPECIALS])
+    n_segments = int(state[N_SEGMENTS])
     limit = min(len(slots) // 2, len(keys))
     i = begin
     while i < len(offset):
@@ -173,6 +209,13 @@ def scan(
             counters[flow, FIRST_FRAME] = first_frame + i
             counters[flow, TTL_MIN] = f[layers.TTL]
             counters[flow, TTL_MAX] = f[layers.TTL]
+            if f[layers.PROTO] == layers.TCP:
+                for k in range(4):
+                    key[k], key[4 + k] = key[4 + k], key[k]
+                key[8] = f[layers.DPORT] << 16 | f[layers.SPORT]
+                other = int(slots[find_slot(slots, keys, KEY, key, seed)])
+                if other >= 0:
+                    pair_up(tcp, flow, other)
         counters[flow, PACKETS] += 1
         counters[flow, BYTES] += f[layers.LENGTH]
         counters[flow, FIRST_TIME] = min(int(counters[flow, FIRST_TIME]), int(time_ns[i]))
@@ -188,22 +231,17 @@ def scan(
             counters[flow, OUTBOUND] += 1
 
         if f[layers.PROTO] == layers.TCP:
-            counters[flow, N_OTHER] += 1
+            if watch(b, f, tcp, flow):
+                note_segment(b, f, tcp, flow, i, toward, segments[n_segments])
+                n_segments += 1
+            if f[layers.LENGTH] <= 0 or tcp[flow, TCP_STATE] != OURS:
+                counters[flow, N_OTHER] += 1
             i += 1
             continue
-        kind = demux.demux(
-            b,
-            f[layers.START],
-            f[layers.STOP],
-            f[layers.LENGTH],
-            f[layers.SPORT],
-            f[layers.DPORT],
-            int(counters[flow, N_DTLS]),
+        kind = count_payload(
+            b, f[layers.START], f[layers.STOP], f[layers.LENGTH], f[layers.SPORT], f[layers.DPORT], counters, flow
         )
-        if kind == demux.RTP:
-            counters[flow, N_RTP] += 1
-        elif kind == demux.OTHER:
-            counters[flow, N_OTHER] += 1
+        if kind == demux.OTHER:
             seen = f[layers.STOP] - f[layers.START]
             if seen < 8 and seen < f[layers.LENGTH]:
                 if state[N_UNSEEN] == 0:
@@ -213,28 +251,44 @@ def scan(
                 if state[N_TUNNEL_CUT] == 0:
                     state[FIRST_TUNNEL_CUT] = i
                 state[N_TUNNEL_CUT] += 1
-        elif kind == demux.RTCP:
-            counters[flow, N_RTCP] += 1
-        elif kind == demux.CHANNEL:
-            counters[flow, N_CHANNEL] += 1
-        elif kind == demux.DTLS:
-            counters[flow, N_DTLS] += 1
-            count_dtls(b, f[layers.START], f[layers.STOP], counters, flow)
-        else:
-            counters[flow, N_STUN] += 1
-            rows[n_rows, ROW_PACKET] = i
-            rows[n_rows, ROW_FLOW] = flow
-            rows[n_rows, ROW_START] = f[layers.START]
-            rows[n_rows, ROW_STOP] = f[layers.STOP]
-            rows[n_rows, ROW_LENGTH] = f[layers.LENGTH]
-            rows[n_rows, ROW_KIND] = kind
-            rows[n_rows, ROW_TTL] = f[layers.TTL]
-            rows[n_rows, ROW_DIRECTION] = toward
-            rows[n_rows, ROW_IP_ID] = f[layers.IP_ID]
+        elif demux.is_stun(kind):
+            row = rows[n_rows]
+            row[ROW_PACKET] = i
+            row[ROW_FLOW] = flow
+            row[ROW_START] = f[layers.START]
+            row[ROW_STOP] = f[layers.STOP]
+            row[ROW_LENGTH] = f[layers.LENGTH]
+            row[ROW_KIND] = kind
+            row[ROW_TTL] = f[layers.TTL]
+            row[ROW_DIRECTION] = toward
+            row[ROW_IP_ID] = f[layers.IP_ID]
             n_rows += 1
         i += 1
     state[N_FLOWS], state[N_ROWS], state[N_SPECIALS] = n_flows, n_rows, n_specials
+    state[N_SEGMENTS] = n_segments
     return i
+
+
+@kernel
+def scan_units(b: Any, units: Any, keys: Any, counters: Any, rows: Any) -> int:
+    """Do with what came out of TCP streams as with the payloads of datagrams; returns how many rows were written.
+
+    A unit is a row already, but for its kind; START and STOP are places in `b`.
+    """
+    n_rows = 0
+    for i in range(len(units)):
+        flow = int(units[i, ROW_FLOW])
+        start = int(units[i, ROW_START])
+        stop = int(units[i, ROW_STOP])
+        ports = int(keys[flow, 8] & 0xFFFFFFFF)  # signed in compiled code, too
+        length = int(units[i, ROW_LENGTH])
+        kind = count_payload(b, start, stop, length, ports >> 16, ports & 0xFFFF, counters, flow)
+        if demux.is_stun(kind):
+            for k in range(ROW):
+                rows[n_rows, k] = units[i, k]
+            rows[n_rows, ROW_KIND] = kind
+            n_rows += 1
+    return n_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +340,8 @@ class Datagrams:
     """Packets with neither UDP, TCP nor an ICMP error, by IP protocol."""
     not_ip: dict[str, int] = field(default_factory=dict)
     """Packets that are no IP and have no EtherType: what they are, how many."""
+    flow_tcp: Ints = field(default_factory=lambda: np.zeros((0, TCP_COLUMNS), np.int64))
+    """What is known of each flow that is a direction of a TCP connection (`stunpcap.wire.segments`)."""
 
 
 _ODDITIES = {
@@ -302,6 +358,8 @@ _ENDINGS = {
 UNSEEN = "payload cut by the snap length to so little that nobody can tell what it is"
 TUNNEL_CUT = "tunnel cut by the snap length before the UDP or TCP payload inside: counted as the tunnel's own flow"
 HEADER_CUT = "STUN header cut by the snap length"
+GAPS = "TCP segments missing on connections that carry STUN, {} bytes in all"
+STRAYS = "TCP stream in which boundaries between messages got lost: what follows is read from the next certain one on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +385,8 @@ class Scanner:
         self._scratch: list[int] = [0] * layers.ALL_FIELDS
         self._key: list[int] = [0] * KEY
         self._seed = new_seed()
+        self._streams = Streams()
+        self._tcp = np.zeros((0, TCP_COLUMNS), np.int64)
         self._grow_flows(256, np.zeros((0, KEY), np.uint32), np.zeros((0, COUNTERS), np.int64), 0)
         self._tally = np.zeros(16, np.int64)
         self._ethertypes = np.zeros(0x10000, np.int64)
@@ -336,7 +396,6 @@ class Scanner:
         self._frames: list[Ints] = []
         self._times: list[Ints] = []
         self._payload: list[bytes] = []
-        self._payload_size = 0
         self._icmp: list[IcmpError] = []
         self._oddities: dict[str, tuple[str, int, int]] = {}
         self._reassembler = Reassembler()
@@ -348,6 +407,8 @@ class Scanner:
         self._keys[:count] = keys[:count]
         self._counters = np.zeros((capacity, COUNTERS), np.int64)
         self._counters[:count] = counters[:count]
+        tcp, self._tcp = self._tcp, np.zeros((capacity, TCP_COLUMNS), np.int64)
+        self._tcp[:count] = tcp[:count]
         self._slots = free_slots(capacity)
         rehash.run(kernels.wanted(count, 50_000), self._slots, self._keys, KEY, count, self._seed)
 
@@ -381,6 +442,7 @@ class Scanner:
         """Scan packets; returns the rows of those that the kernel leaves to Python."""
         count = len(columns[0])
         rows = np.empty((count, ROW), np.int64)
+        segments = np.empty((count, SEGMENT), np.int64)
         specials = np.empty((count, SPECIAL), np.int64)
         state = np.zeros(STATE, np.int64)
         state[N_FLOWS] = self._flows
@@ -403,7 +465,9 @@ class Scanner:
                 self._keys,
                 self._counters,
                 state,
+                self._tcp,
                 rows,
+                segments,
                 specials,
                 self._tally,
                 self._ethertypes,
@@ -413,7 +477,9 @@ class Scanner:
             if begin >= count:
                 break
             self._grow_flows(len(self._keys) * 4, self._keys, self._counters, self._flows)
-        self._keep(data, rows[: state[N_ROWS]], columns[3], first_frame)
+        kept = rows[: state[N_ROWS]]
+        self._keep(data, kept, first_frame + kept[:, ROW_PACKET], columns[3][kept[:, ROW_PACKET]])
+        self._put_together(data, segments[: state[N_SEGMENTS]], columns[3], first_frame, fast)
         if state[N_UNSEEN]:
             self._odd("transport", UNSEEN, first_frame + int(state[FIRST_UNSEEN]), int(state[N_UNSEEN]))
         if state[N_TUNNEL_CUT]:
@@ -444,22 +510,46 @@ class Scanner:
                 self._odd(layer, text, first_frame + int(lost[at, SPECIAL_PACKET]), count)
         return specials[status <= layers.AGGREGATE]
 
-    def _keep(self, data: memoryview, rows: Ints, times: Ints, first_frame: int) -> None:
+    def _put_together(self, data: memoryview, segments: Ints, times: Ints, first_frame: int, fast: bool) -> None:
+        """Hand segments to their streams, and take what becomes whole."""
+        if not len(segments):
+            return
+        units = []
+        for segment in segments.tolist():
+            packet, flow, reverse, seq, first, start, stop, length, ttl, direction, ip_id = segment
+            mark = (first_frame + packet, int(times[packet]), ttl, direction, ip_id)
+            units += self._streams.add(flow, reverse, mark, seq, first, data[start:stop].tobytes(), length)
+        self._take_units(units, fast)
+
+    def _take_units(self, units: list[Unit], fast: bool) -> None:
+        """Count what came out of streams, and keep what is STUN."""
+        if not units:
+            return
+        payload = memoryview(b"".join(unit.payload for unit in units))
+        stops = np.cumsum([len(unit.payload) for unit in units])
+        marks = np.array([unit.mark for unit in units], np.int64)
+        table = np.zeros((len(units), ROW), np.int64)
+        table[:, ROW_PACKET] = np.arange(len(units))
+        table[:, ROW_FLOW] = [unit.flow for unit in units]
+        table[:, ROW_START] = stops - [len(unit.payload) for unit in units]
+        table[:, ROW_STOP] = stops
+        table[:, ROW_LENGTH] = [unit.length for unit in units]
+        table[:, [ROW_TTL, ROW_DIRECTION, ROW_IP_ID]] = marks[:, 2:]
+        rows = np.empty_like(table)
+        kept = rows[: scan_units.run(fast, payload, table, self._keys, self._counters, rows)]
+        self._keep(payload, kept, marks[kept[:, ROW_PACKET], 0], marks[kept[:, ROW_PACKET], 1])
+
+    def _keep(self, data: memoryview, rows: Ints, frames: Ints, times: Ints) -> None:
         if not len(rows):
             return
         cut = np.flatnonzero(rows[:, ROW_KIND] == demux.STUN_CUT)
         if len(cut):
-            self._odd("transport", HEADER_CUT, first_frame + int(rows[cut[0], ROW_PACKET]), len(cut))
+            self._odd("transport", HEADER_CUT, int(frames[cut].min()), len(cut))
         starts, stops = rows[:, ROW_START].tolist(), rows[:, ROW_STOP].tolist()
         self._payload.extend(data[start:stop].tobytes() for start, stop in zip(starts, stops, strict=True))
-        sizes = rows[:, ROW_STOP] - rows[:, ROW_START]
-        kept = rows.copy()
-        kept[:, ROW_START] = self._payload_size + np.cumsum(sizes) - sizes
-        kept[:, ROW_STOP] = kept[:, ROW_START] + sizes
-        self._payload_size += int(sizes.sum())
-        self._rows.append(kept)
-        self._frames.append(first_frame + rows[:, ROW_PACKET])
-        self._times.append(times[rows[:, ROW_PACKET]])
+        self._rows.append(rows.copy())
+        self._frames.append(frames)
+        self._times.append(times)
 
     def _look_into(self, data: memoryview, special: list[int], frame: int, time_ns: int) -> None:
         """What the kernel leaves to Python: fragments, ICMP errors, several packets in one 802.11 frame."""
@@ -548,25 +638,34 @@ class Scanner:
         while unfinished := self._reassembler.finish():  # what comes out may hold fragments itself
             self._take(unfinished)
             self._scan_waiting()
+        units = self._streams.finish()
+        self._take_units(units, kernels.wanted(len(units), COMPILE_ABOVE))
+        gaps, strays = self._streams.gaps, self._streams.strays
+        if gaps.count:
+            self._odd("transport", GAPS.format(gaps.size), gaps.mark[0], gaps.count)
+        if strays.count:
+            self._odd("transport", STRAYS, strays.mark[0], strays.count)
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, ROW), np.int64)
         frames = np.concatenate(self._frames) if self._frames else np.zeros(0, np.int64)
         times = np.concatenate(self._times) if self._times else np.zeros(0, np.int64)
         order = np.argsort(frames, kind="stable")
         rows, frames, times = rows[order], frames[order], times[order]
+        captured = rows[:, ROW_STOP] - rows[:, ROW_START]
         return Datagrams(
             frame=frames,
             time_ns=times,
             flow=rows[:, ROW_FLOW],
-            offset=rows[:, ROW_START],
-            captured=rows[:, ROW_STOP] - rows[:, ROW_START],
+            offset=np.cumsum(captured) - captured,
+            captured=captured,
             length=rows[:, ROW_LENGTH],
             kind=rows[:, ROW_KIND],
             ttl=rows[:, ROW_TTL],
             direction=rows[:, ROW_DIRECTION],
             ip_id=rows[:, ROW_IP_ID],
-            payload=b"".join(self._payload),
+            payload=b"".join([self._payload[row] for row in order.tolist()]),
             flow_keys=self._keys[: self._flows],
             flow_counters=self._counters[: self._flows],
+            flow_tcp=self._tcp[: self._flows],
             icmp=self._icmp,
             packets=self.packets,
             captured_bytes=self._bytes,

@@ -13,7 +13,6 @@ from bisect import insort
 from dataclasses import dataclass, field
 
 from stunpcap.wire.cutting import Connection, Cutter, Losses, Mark, Output, Unit
-from stunpcap.wire.framing import UNKNOWN
 
 MAX_HELD_SEGMENTS = 256
 """Segments of one direction held behind a gap."""
@@ -117,11 +116,6 @@ class Streams:
         while self._connections:
             self._forget(next(iter(self._connections)))
         return self._taken()
-
-    def is_known(self, flow: int, reverse: int) -> bool:
-        """Whether the connection has shown its framing."""
-        found = self._connections.get(min(flow, reverse) if reverse >= 0 else flow)
-        return found is not None and found.shared.framing != UNKNOWN
 
     def _taken(self) -> list[Unit]:
         units, self._output.units = self._output.units, []

@@ -36,10 +36,10 @@ def test_lengths(packet, captured, length):
 
 
 def test_tcp_is_counted():
-    packets = [p.ipv4(p.tcp(b"GET"), protocol=6), p.ipv4(p.tcp(REQUEST, options=bytes(12)), protocol=6)]
+    packets = [p.ipv4(p.tcp(b"GET / HTTP/1.1\r\n" * n, options=bytes(4 * n)), protocol=6) for n in range(3)]
     kept = scan_packets(packets, 101)
     assert flows(kept) == [Flow(p.A, p.SPORT, p.B, p.DPORT, 6)]
-    assert kept.flow_counters[0, [PACKETS, BYTES, N_OTHER]].tolist() == [2, 3 + len(REQUEST), 2]
+    assert kept.flow_counters[0, [PACKETS, BYTES, N_OTHER]].tolist() == [3, 48, 3]
     assert not len(kept.frame)
 
 
