@@ -252,4 +252,4 @@ def make_call(scenario: Scenario, network: Network, background: Background) -> d
     try:
         return asyncio.run(bounded())
     except TimeoutError as error:
-        raise LabError(f"{scenario.name}: the call did not end in time") from error
+        raise LabError("the call did not end in time") from error

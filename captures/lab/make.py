@@ -56,7 +56,7 @@ def make(scenario: Scenario, corpus: Path, say: Callable[[str], None], keep_logs
             shutil.copytree(scratch, keep_logs / scenario.name, dirs_exist_ok=True)
             (keep_logs / scenario.name / "truth.json").write_text(write.json_text(truth))
         if problems:
-            raise LabError(f"{scenario.name}: " + "; ".join(problems))
+            raise LabError("; ".join(problems))
         write.directory(scenario, corpus / scenario.name, truth, paths)
         say(f"{scenario.name}: {write.outcome(truth)}")
     finally:

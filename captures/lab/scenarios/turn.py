@@ -56,7 +56,7 @@ SCENARIOS = (
         servers=(COTURN,),
         offerer=TURN,
         answerer=TURN,
-        vantages=(NAT_A, SERVER),
+        vantages=(SERVER,),
         until=FAILED,
         expect=Expect(
             "failed",
