@@ -65,6 +65,11 @@ def expect(scenario: Scenario) -> str:
     ]
     if label.unseen:
         lines.append(f"unseen = {_toml(label.unseen)}")
+    lines += ["", "# Which node has which addresses, and where each capture was taken.", "[nodes]"]
+    for node in scenario.topology.nodes:
+        addresses = tuple(a.split("/")[0] for link in node.links for a in link.addresses)
+        lines.append(f"{node.name} = {_toml(addresses)}")
+    lines += ["", "[captures]", *(f"{v.name} = {_toml(v.node)}" for v in vantages(scenario))]
     if label.mended_by:
         lines += [
             "",

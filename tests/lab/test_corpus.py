@@ -32,6 +32,8 @@ FIELDS = {
     "also": list,
     "never": list,
     "unseen": str,
+    "nodes": dict,
+    "captures": dict,
     "mended_by": dict,
 }
 OPTIONAL = {"unseen", "mended_by"}
@@ -118,11 +120,13 @@ def test_mended_twin_is_healthier(directory: Path) -> None:
 
 
 @named
-def test_direction_names_nodes(directory: Path) -> None:
-    direction = label(directory)["direction"]
-    if direction:
-        nodes = {node.name for node in BY_NAME[directory.name].topology.nodes}
-        assert set(direction.split(" -> ")) <= nodes
+def test_label_names_nodes_and_captures_that_are_there(directory: Path) -> None:
+    said = label(directory)
+    if said["direction"]:
+        assert set(said["direction"].split(" -> ")) <= set(said["nodes"])
+    assert set(said["captures"]) == {path.stem for path in directory.glob("*.pcap")}
+    wires = {wire.name for wire in BY_NAME[directory.name].topology.wires}
+    assert set(said["captures"].values()) <= set(said["nodes"]) | wires
 
 
 @named

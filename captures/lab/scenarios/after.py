@@ -16,7 +16,7 @@ DTLS = "@th,64,8 20-63"
 RTP = "@th,64,8 128-191"
 AV = Agent(media=("audio", "video"))
 STUCK = Until(name="never", timeout=25.0)
-ICE_FINE = ("one-way-loss", "no-answer", "one-way-nat", "bad-credentials", "role-conflict", "host-only")
+ICE_FINE = ("one-way-loss", "no-answer", "one-way-nat", "bad-credentials", "role-conflict")
 ICE_UP = ("connected", "connected")
 
 SCENARIOS = (
@@ -179,7 +179,7 @@ agents report `disconnected` and later `failed`.
         expect=Expect(
             "failed",
             root_cause="consent-lost",
-            never=("one-way-nat", "bad-credentials", "role-conflict", "host-only"),
+            never=("one-way-nat", "bad-credentials", "role-conflict"),
             mended_by="routed",
             change="keep the path open",
         ),
@@ -199,7 +199,7 @@ answerer's consent checks still arrive and are answered, and the answers die.
             "failed",
             root_cause="consent-lost",
             direction="offerer -> answerer",
-            never=("one-way-nat", "bad-credentials", "role-conflict", "host-only"),
+            never=("one-way-nat", "bad-credentials", "role-conflict"),
             mended_by="routed",
             change="keep the path from the offerer to the answerer open",
         ),
