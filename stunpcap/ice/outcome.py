@@ -118,7 +118,8 @@ def _nominated(correlated: Correlated, directed: Directed, agents: Agents, count
     row = directed.of_transaction[checks]
     back = directed.reverse[row]
     counted = (
-        table["nominating"][checks]
+        ~_stuck(directed, count)[agents.of_transaction[checks]]
+        & table["nominating"][checks]
         & (table["outcome"][checks] == OUT["success"])
         & (pairs["state"][row] == STATE["succeeded"])
         & (pick(pairs["state"], back) != STATE["failed"])
@@ -127,6 +128,19 @@ def _nominated(correlated: Correlated, directed: Directed, agents: Agents, count
     order = np.argsort(table["response_time"][checks], kind="stable")
     chosen: Ints = pick(row, last_of(agents.of_transaction[checks], count, order))
     return chosen
+
+
+def _stuck(directed: Directed, count: int) -> Any:
+    """For each session whether an agent has tried pairs of its own and all failed.
+
+    It has no valid pair then, whatever the other one nominates (RFC 8445 section 7.3.1.5): one that ignores
+    peer-reflexive candidates, say.  An ICE-lite agent tries none.
+    """
+    pairs = directed.table
+    agent = (pairs["session_id"] - 1) * 2 + directed.side
+    tries = count_in(agent, 2 * count) > 0
+    hopes = count_in(agent, 2 * count, pairs["state"] != STATE["failed"]) > 0
+    return (tries & ~hopes).reshape(count, 2).any(axis=1)
 
 
 def _time_to_connect(table: Table, rows: Ints, session: Ints, directed: Directed, count: int) -> Any:
@@ -196,6 +210,7 @@ def _states(
     # A pair that works in both directions, or in the only one that is checked, waits for its nomination.
     works = pairs["state"] == STATE["succeeded"]
     works &= pick(pairs["state"], directed.reverse) != STATE["failed"]
+    works &= ~_stuck(directed, count)[pair_session]
     succeeded = count_in(pair_session, count, works) > 0
     connected = (nominated >= 0) | (dtls == HANDSHAKE["done"]) | ((media[0] > 0) & (media[1] > 0))
     state = np.full(count, LEVEL["checking"], np.int8)

@@ -87,6 +87,7 @@ def generations(
     messages: Table,
     correlated: Correlated,
     session: Ints,
+    receiver: Ints,
     first: Ints,
     ufrag_a: Ints,
     ufrag_b: Ints,
@@ -96,7 +97,8 @@ def generations(
 
     A later session follows an earlier one if it begins over a second after it and uses the same two endpoints, or the
     same two addresses while an agent kept its tie-breaker or its ufrag.  These two an agent may have in several calls
-    at the same time, too (forking; a server with one ufrag): then checks of the earlier one go on.
+    at the same time, too (forking; a server with one ufrag): then checks of the earlier one go on.  If one agent kept
+    its ufrag and the other its tie-breaker both are the same agents for certain, and only one knows of the restart.
     """
     count = len(first)
     generation = np.zeros(count, np.int64)
@@ -120,20 +122,24 @@ def generations(
 
     enter(session[rows], np.minimum(src, dst), np.maximum(src, dst), label="endpoints")
     by_address = address_of[src], address_of[dst]
+    address_pair = np.minimum(*by_address), np.maximum(*by_address)
+    certain = (receiver[rows] >= 0) & (tie != NO_NUMBER) & (tie > 0)
+    agents = (session[rows], *address_pair, receiver[rows], tie)
+    enter(*(column[certain] for column in agents), label="agents")
     for label, mark in (
         ("tie-breaker", np.where(tie == NO_NUMBER, 0, tie)),  # some agents say 0, all of them
         ("ufrag a", ufrag_a[session[rows]] + 1),
         ("ufrag b", ufrag_b[session[rows]] + 1),
     ):
         some = mark > 0
-        columns = (np.minimum(*by_address), np.maximum(*by_address), mark)
-        enter(session[rows][some], *(column[some] for column in columns), label=label.split()[0])
+        columns = (session[rows], *address_pair, mark)
+        enter(*(column[some] for column in columns), label=label.split()[0])
 
     before: dict[int, int] = {}
     for (kind, *_), numbers in marks.items():
         numbers.sort()
         for earlier, later in itertools.pairwise(numbers):
-            goes_on = kind != "endpoints" and end[earlier] - start[later] > OVERLAP
+            goes_on = kind not in ("endpoints", "agents") and end[earlier] - start[later] > OVERLAP
             if start[later] - start[earlier] > SECOND and not goes_on:
                 before[later] = max(before.get(later, -1), earlier)
     for later in sorted(before):

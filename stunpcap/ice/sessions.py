@@ -70,7 +70,7 @@ def find_sessions(correlated: Correlated, messages: Table, pools: Pools) -> Agen
     first_named = first_of(session, count, order[(sender[order] >= 0) & ~transitional[order]])
     ufrag_a, ufrag_b = pick(sender, first_named), pick(receiver, first_named)
     side = _sides(table, session, sender, receiver, ufrag_a, ufrag_b, first, pools)
-    generation, restart_of = generations(table, messages, correlated, session, first, ufrag_a, ufrag_b, pools)
+    generation, restart_of = generations(table, messages, correlated, session, receiver, first, ufrag_a, ufrag_b, pools)
     return Agents(session, side, count, ufrag_a, ufrag_b, generation, restart_of)
 
 

@@ -55,7 +55,8 @@ def mark_duplicates(messages: Table, ip_id: Ints) -> None:
     """Mark packets that were captured twice (interface "any", mirror ports).
 
     The same message between the same addresses is the same packet if its IP identification is the same within a
-    second, or, where that is zero, if it follows within 5 ms: agents wait longer before they retransmit.
+    second, or, where that is zero, if it follows within 5 ms: agents wait longer before they retransmit.  On TCP the
+    streams have sorted that out already; a message there twice was sent twice.
     """
     transaction = messages["transaction_id"]
     keys = [messages[name] for name in ("vantage", "src", "dst", "class", "method", "carrier", "transport")]
@@ -65,7 +66,7 @@ def mark_duplicates(messages: Table, ip_id: Ints) -> None:
     gap = np.diff(messages["time"][order])
     duplicate = np.zeros(len(order), np.bool_)
     duplicate[order[1:]] = same & (gap <= np.where(ip_id[order][1:] > 0, SECOND, 5 * MILLISECOND))
-    messages["duplicate"] = duplicate
+    messages["duplicate"] = duplicate & (messages["transport"] != TRANSPORT.index("tcp"))
 
 
 def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, pools: Pools) -> Correlated:

@@ -84,6 +84,14 @@ def test_forking_to_one_host_is_no_restart_either():
     assert [row[2] for row in generations(trace)] == [0, 0]
 
 
+def test_a_restart_that_the_other_side_knows_nothing_of():
+    """The old generation goes on; ufrag of one and tie-breaker of the other tell that they are the same two agents."""
+    later = "".join(f"{5 * n} A > B request k{n} user=b0:a0 controlling=7 prio=1\n" for n in range(1, 12))
+    new = "".join(f"{5 * n + 2} A2 > B request m{n} user=b0:a1 controlling=7 prio=1\n" for n in range(12))
+    trace = read(f"{NAMES}{FIRST}{later}{new}")
+    assert generations(trace) == [("a0", "b0", 0, None), ("a1", "b0", 1, 1)]
+
+
 TRANSITION = f"""{NAMES}{FIRST}
     10.00  {{sender}}  request t2 user={{username}} prio=1
     10.10  A2 > B   request t3 user=b1:a1 controlling=7 prio=1 use
