@@ -19,7 +19,7 @@ from stunpcap.schema import TRANSPORT
 from stunpcap.stun.columns import decode_messages, defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
 from stunpcap.table import Pools, Table
-from stunpcap.wire import layers, scan
+from stunpcap.wire import layers, scan, segments
 from stunpcap.wire.linktypes import link_type
 from stunpcap.wire.scan import Datagrams, IcmpError, Scanner
 
@@ -192,6 +192,9 @@ def _flows(kept: Datagrams, name: str, pools: Pools) -> Table:
         "first_frame": counters[:, scan.FIRST_FRAME],
         "ttl_min": counters[:, scan.TTL_MIN],
         "ttl_max": counters[:, scan.TTL_MAX],
+        "syn": kept.flow_tcp[:, segments.SYN],
+        "syn_ack": kept.flow_tcp[:, segments.SYN_ACK],
+        "rst": kept.flow_tcp[:, segments.RST],
     }
     return Table("flows", len(keys), pools, columns)
 

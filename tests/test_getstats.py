@@ -68,8 +68,9 @@ def endpoint(address: str, port: int) -> str:
 
 
 def local_end(candidate: Stat) -> str:
-    """Where the browser sends from: the base of its candidate."""
-    if candidate["candidateType"] in ("srflx", "prflx") and candidate.get("relatedAddress"):
+    """Where the browser sends from: the base of its candidate; an active TCP one has none but port 9 (RFC 6544 4.5)."""
+    reflexive = candidate["candidateType"] in ("srflx", "prflx") and candidate.get("tcpType") != "active"
+    if reflexive and candidate.get("relatedAddress"):
         return endpoint(candidate["relatedAddress"], candidate["relatedPort"])
     return endpoint(candidate["address"], candidate["port"])
 
@@ -96,7 +97,7 @@ def test_pairs_count_what_the_browser_counted(agent: Agent) -> None:
     compared = 0
     for stat in agent.pairs():
         local, remote = agent.stats[stat["localCandidateId"]], agent.stats.get(stat["remoteCandidateId"])
-        if remote is None or "relay" in (local["candidateType"], remote["candidateType"]) or local["protocol"] != "udp":
+        if remote is None or "relay" in (local["candidateType"], remote["candidateType"]):
             continue
         src, until = local_end(local), pd.Timestamp(stat["timestamp"], unit="ms", tz="UTC")
         ends = remote_ends(remote, agent, set(checks["src"]) | set(checks["dst"]))

@@ -44,7 +44,7 @@ class Unit:
 
 @dataclass(slots=True)
 class Losses:
-    """What could not be read: how often, how many bytes, and the mark of the first segment behind one."""
+    """What could not be read: how often, how many bytes, and the mark of a segment beside the first."""
 
     count: int = 0
     size: int = 0
