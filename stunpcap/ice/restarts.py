@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -102,47 +101,38 @@ def generations(
     """
     count = len(first)
     generation = np.zeros(count, np.int64)
-    restart_of = np.full(count, MISSING, np.int64)
+    before = np.full(count, MISSING, np.int64)
     if count < 2:
-        return generation, restart_of
+        return generation, before
     start = table["first_time"][first]
     address_of = pools.endpoints.addresses
     rows = np.flatnonzero((session >= 0) & (correlated.request_rows >= 0))
+    of, asked = session[rows], receiver[rows]
     src, dst = table["src"][rows], table["dst"][rows]
     tie = messages["tie_breaker"][correlated.request_rows[rows]]
-    marks: dict[tuple[object, ...], list[int]] = {}
+    has_tie = (tie != NO_NUMBER) & (tie > 0)  # some agents say 0, all of them
+    end = maximum_in(of, count, table["last_time"][rows], NAT)
 
-    end = maximum_in(session[rows], count, table["last_time"][rows], NAT)
+    def link(some: Any, *mark: Any, certain: bool = False) -> None:
+        """Let each session follow the last one before it that has the same mark."""
+        keys = [column[some] for column in (*mark, of)]
+        distinct = first_of(*group(*keys))
+        same = np.ones(max(len(distinct) - 1, 0), np.bool_)
+        for column in keys[:-1]:
+            same &= column[distinct][1:] == column[distinct][:-1]
+        earlier, later = keys[-1][distinct][:-1][same], keys[-1][distinct][1:][same]
+        fits = start[later] - start[earlier] > SECOND
+        fits &= certain | (end[earlier] - start[later] <= OVERLAP)
+        np.maximum.at(before, later[fits], earlier[fits])
 
-    def enter(*columns: Any, label: str) -> None:
-        groups, n = group(*columns)
-        distinct = first_of(groups, n)
-        for number, *mark in zip(*(column[distinct].tolist() for column in columns), strict=True):
-            marks.setdefault((label, *mark), []).append(number)
+    everywhere = np.ones(len(rows), np.bool_)
+    link(everywhere, np.minimum(src, dst), np.maximum(src, dst), certain=True)
+    hosts = np.minimum(address_of[src], address_of[dst]), np.maximum(address_of[src], address_of[dst])
+    link(has_tie & (asked >= 0), *hosts, asked, tie, certain=True)
+    link(has_tie, *hosts, tie)
+    for ufrag in (ufrag_a[of], ufrag_b[of]):
+        link(ufrag >= 0, *hosts, ufrag)
 
-    enter(session[rows], np.minimum(src, dst), np.maximum(src, dst), label="endpoints")
-    by_address = address_of[src], address_of[dst]
-    address_pair = np.minimum(*by_address), np.maximum(*by_address)
-    certain = (receiver[rows] >= 0) & (tie != NO_NUMBER) & (tie > 0)
-    agents = (session[rows], *address_pair, receiver[rows], tie)
-    enter(*(column[certain] for column in agents), label="agents")
-    for label, mark in (
-        ("tie-breaker", np.where(tie == NO_NUMBER, 0, tie)),  # some agents say 0, all of them
-        ("ufrag a", ufrag_a[session[rows]] + 1),
-        ("ufrag b", ufrag_b[session[rows]] + 1),
-    ):
-        some = mark > 0
-        columns = (session[rows], *address_pair, mark)
-        enter(*(column[some] for column in columns), label=label.split()[0])
-
-    before: dict[int, int] = {}
-    for (kind, *_), numbers in marks.items():
-        numbers.sort()
-        for earlier, later in itertools.pairwise(numbers):
-            goes_on = kind not in ("endpoints", "agents") and end[earlier] - start[later] > OVERLAP
-            if start[later] - start[earlier] > SECOND and not goes_on:
-                before[later] = max(before.get(later, -1), earlier)
-    for later in sorted(before):
+    for later in np.flatnonzero(before >= 0).tolist():  # sessions are in order of time
         generation[later] = generation[before[later]] + 1
-        restart_of[later] = before[later]
-    return generation, restart_of
+    return generation, before
