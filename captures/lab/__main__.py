@@ -12,8 +12,8 @@ from captures.lab import table
 from captures.lab.make import make
 from captures.lab.model import Scenario
 from captures.lab.network import LabError, remove
+from captures.lab.preflight import preflight
 from captures.lab.scenarios import SCENARIOS, by_name
-from captures.lab.tools import preflight
 
 CORPUS = Path(__file__).resolve().parents[1]
 
@@ -56,10 +56,10 @@ def _made(scenario: Scenario, corpus: Path, logs: Path | None) -> bool:
 
 
 def _make(names: list[str], corpus: Path, logs: Path | None) -> int:
-    preflight()
+    scenarios = [by_name(name) for name in names]
+    preflight(agent.kind for scenario in scenarios for agent in (scenario.offerer, scenario.answerer))
     # SIGTERM must clean up as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    scenarios = [by_name(name) for name in names]
     failed = [scenario.name for scenario in scenarios if not _made(scenario, corpus, logs)]
     if corpus == CORPUS:
         table.update(CORPUS)

@@ -1,10 +1,7 @@
-"""Programs that run beside the agents: tcpdump, coturn, the signalling server, wires; and the preflight."""
+"""Programs that run beside the agents: tcpdump, coturn, the signalling server, wires."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,41 +11,7 @@ from pathlib import Path
 from captures.lab.model import Scenario, Turn, Vantage
 from captures.lab.network import LabError, Network, run
 
-APT = {
-    "ip": "iproute2", "nft": "nftables", "tcpdump": "tcpdump", "turnserver": "coturn", "chromium": "chromium",
-    "ethtool": "ethtool", "conntrack": "conntrack", "sysctl": "procps", "openssl": "openssl",
-}  # fmt: skip
-PIP = ("playwright", "aiortc", "aioice", "websockets")
 HERE = Path(__file__).parent
-
-
-def preflight() -> None:
-    """Refuse to start where the lab cannot work.
-
-    Raises
-    ------
-    LabError
-        Not root, or a program or Python package is missing; the message says how to get it.
-    """
-    missing = preflight_problems()
-    if missing:
-        raise LabError("the lab cannot run here:\n" + "\n".join(f"  - {line}" for line in missing))
-
-
-def preflight_problems() -> list[str]:
-    """List what keeps the lab from working, one line each; empty when nothing does."""
-    problems = []
-    if sys.platform != "linux":
-        return ["it needs Linux (network namespaces)"]
-    if os.geteuid() != 0:
-        problems.append("it must be run as root: it makes network namespaces")
-    apt = sorted({package for tool, package in APT.items() if shutil.which(tool) is None})
-    if apt:
-        problems.append(f"programs are missing: apt-get install {' '.join(apt)}")
-    pip = [name for name in PIP if importlib.util.find_spec(name) is None]
-    if pip:
-        problems.append(f"Python packages are missing: pip install {' '.join(pip)}")
-    return problems
 
 
 class Background:

@@ -10,12 +10,13 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any
-
-from playwright.async_api import Browser, Page, Playwright, async_playwright
+from typing import TYPE_CHECKING, Any
 
 from captures.lab.agents.base import Emit, Event
 from captures.lab.model import Agent
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page, Playwright
 
 SCRIPT = Path(__file__).with_name("page.js")
 FLAGS = (
@@ -50,6 +51,9 @@ class Chromium:
 
     async def launch(self) -> None:
         """Start the browser inside its namespace, on a blank page."""
+        # Not before it is needed: listing and describing scenarios must do without Playwright.
+        from playwright.async_api import async_playwright
+
         wrapper = self.scratch / "browser"
         wrapper.write_text(f'#!/bin/sh\nexec ip netns exec {self.namespace} /usr/bin/chromium "$@"\n')
         wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)

@@ -114,7 +114,6 @@ answered with 403. The NATs are symmetric, so nothing but the relay could have h
         expect=Expect(
             "failed",
             root_cause="turn-forbidden",
-            also=("symmetric-nat",),
             never=(*QUIET, "turn-unauthorized", "host-only"),
             mended_by="nats-symmetric-turn",
             change="let the TURN server relay to these peers",
@@ -145,7 +144,6 @@ a relay could have helped.
         expect=Expect(
             "failed",
             root_cause="turn-refused",
-            also=("symmetric-nat",),
             never=(*QUIET, "turn-unauthorized", "stun-server-unreachable"),
             mended_by="nats-symmetric-turn",
             change="raise the user's quota, or give each client a user of its own",
@@ -240,8 +238,7 @@ answered with 437, allocation mismatch.
                 6.0,
                 "exec",
                 "nat-a",
-                "nft insert rule ip nat post oifname public udp dport 3478 masquerade to :20000-29999"
-                " && conntrack -F",
+                "nft insert rule ip nat post oifname public udp dport 3478 masquerade to :20000-29999 && conntrack -F",
                 after="connected",
             ),
         ),
