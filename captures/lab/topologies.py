@@ -60,6 +60,11 @@ def filter_from_now_on(rule: str) -> str:
     return f"nft add table inet cut && nft '{chain}' && nft 'add rule inet cut forward {rule}'"
 
 
+def forget_mappings(udp: str = "meta l4proto udp") -> str:
+    """A command for a NAT router in mid-call: forget all mappings, and give new ports from now on."""
+    return f"nft insert rule ip nat post oifname public {udp} masquerade to :20000-29999 && conntrack -F"
+
+
 def with_rules(topology: Topology, node: str, rules: str, note: str) -> Topology:
     """The same network, with a ruleset on one node and a line about it below the drawing."""
     nodes = tuple(replace(one, rules=rules) if one.name == node else one for one in topology.nodes)

@@ -43,7 +43,7 @@ PCAP_MAGIC = {b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\
 
 sys.path.insert(0, str(ROOT))
 
-from captures.lab import names, table, tools, write  # noqa: E402
+from captures.lab import names, preflight, table, write  # noqa: E402
 from captures.lab.make import all_vantages  # noqa: E402
 from captures.lab.scenarios import SCENARIOS  # noqa: E402
 
@@ -162,12 +162,19 @@ def test_corpus_is_small() -> None:
 def test_lab_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("PATH", "")
-    problems = "\n".join(tools.preflight_problems())
+    problems = "\n".join(preflight.problems(["werift"]))
     if sys.platform == "linux":
         assert "root" in problems
         assert "apt-get install" in problems
+        assert "Node.js" in problems
     else:
         assert "Linux" in problems
+
+
+def test_readme_names_every_package() -> None:
+    words = set((CORPUS / "README.md").read_text().split())
+    lists = (preflight.APT.values(), preflight.PIP, preflight.GSTREAMER, preflight.NODE, preflight.NPM)
+    assert {package for packages in lists for package in packages} <= words
 
 
 def _outcome(directory: Path) -> dict[str, Any]:
@@ -182,7 +189,7 @@ def _outcome(directory: Path) -> dict[str, Any]:
 @pytest.mark.skipif(os.environ.get("STUNPCAP_LAB") != "1", reason="STUNPCAP_LAB=1 is not set")
 @pytest.mark.parametrize("name", ["direct", "asymmetric-dead"])
 def test_made_anew_it_ends_the_same_way(name: str, tmp_path: Path) -> None:
-    problems = tools.preflight_problems()
+    problems = preflight.problems()
     if problems:
         pytest.skip("; ".join(problems))
     command = [sys.executable, "-m", "captures.lab", "make", name, "--to", str(tmp_path)]

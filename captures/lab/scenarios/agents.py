@@ -163,7 +163,7 @@ direction, TCP as well: libnice would otherwise connect over that.
             "failed",
             root_cause="relay-needed",
             also=("symmetric-nat",),
-            unseen="in one agent's capture alone, that the mapping varies: that takes the one outside the NAT too",
+            unseen="in one agent's capture alone, that the mapping varies; the one outside the NAT shows it",
             never=("icmp-rejected", "bad-credentials", "role-conflict", "one-way-nat", "host-only"),
             mended_by="nats-symmetric-turn",
             change="offer a TURN relay that both agents reach",

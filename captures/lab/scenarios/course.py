@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from captures.lab.model import Agent, Edit, Expect, Scenario, Step, Until, Vantage
 from captures.lab.servers import COTURN, NAT_A, stun
-from captures.lab.topologies import forward_rules, lan, one_nat, routed
+from captures.lab.topologies import forget_mappings, forward_rules, lan, one_nat, routed
 
 GROUP = "The course of a call"
 
@@ -12,9 +12,6 @@ STUN = Agent(ice_servers=(stun(),))
 ICE_TCP = Agent(kind="webrtcbin")
 ROUTER_A = Vantage("router-a", "router", "lan-a", "at the router, towards the offerer")
 PATH_FINE = ("one-way-loss", "one-way-nat", "icmp-rejected", "relay-needed")
-NEW_PORTS = (
-    "nft insert rule ip nat post oifname public meta l4proto udp masquerade to :20000-29999 && conntrack -F"
-)
 
 
 SCENARIOS = (
@@ -110,7 +107,7 @@ offerer's packets come from a new port, checks it, and the call goes on there.
         offerer=STUN,
         answerer=STUN,
         vantages=(NAT_A,),
-        steps=(Step(6.0, "exec", "nat-a", NEW_PORTS, after="connected"),),
+        steps=(Step(6.0, "exec", "nat-a", forget_mappings(), after="connected"),),
         until=Until(hold=14.0, not_before=22.0, timeout=60.0),
         expect=Expect("connected", also=("pair-switched",), never=("bad-credentials", "relay-needed")),
     ),

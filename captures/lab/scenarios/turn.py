@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from captures.lab.model import Agent, Expect, Link, Node, Scenario, Step, Topology, Turn, Until
 from captures.lab.servers import COTURN, NAT_A, PUBLIC, SERVER, turn, turns
-from captures.lab.topologies import one_nat, two_nats
+from captures.lab.topologies import forget_mappings, one_nat, two_nats
 
 GROUP = "TURN servers"
 
@@ -233,15 +233,7 @@ answered with 437, allocation mismatch.
         servers=(SHORT_LIFETIME,),
         offerer=RELAY,
         vantages=(NAT_A, SERVER),
-        steps=(
-            Step(
-                6.0,
-                "exec",
-                "nat-a",
-                "nft insert rule ip nat post oifname public udp dport 3478 masquerade to :20000-29999 && conntrack -F",
-                after="connected",
-            ),
-        ),
+        steps=(Step(6.0, "exec", "nat-a", forget_mappings("udp dport 3478"), after="connected"),),
         until=Until("failed", hold=6.0, timeout=60.0),
         expect=Expect(
             "failed",
