@@ -69,23 +69,24 @@ class Gathered:
                 addresses[address] = told
 
 
-def gathered(correlated: Correlated, messages: Table) -> Gathered:
-    """Collect the addresses that STUN and TURN servers told their clients."""
+def gathered(correlated: Correlated, messages: Table, pairs: Table) -> Gathered:
+    """Collect the addresses that STUN and TURN servers told those of their clients that have pairs."""
     table = correlated.table
+    used = np.unique(np.concatenate([pairs[name] for name in ("src", "dst", "mapped")]))
     found = Gathered()
     good = table["outcome"] == OUT["success"]
     mapped = np.where(good & np.isin(table["kind"], ASKING), table["mapped"], MISSING)
     relayed = pick(messages["relayed"], correlated.response_rows)
     relayed[~good | (table["kind"] != KIND["allocate"])] = MISSING
     for addresses, is_relay in ((mapped, False), (relayed, True)):
-        rows = np.flatnonzero(addresses >= 0)
+        rows = np.flatnonzero((addresses >= 0) & (np.isin(addresses, used) | np.isin(table["src"], used)))
         distinct, count = group(table["src"][rows], addresses[rows])
         rows = rows[first_of(distinct, count)]
         rows = rows[np.argsort(table["response_time"][rows], kind="stable")]
         columns = (addresses[rows], *(table[name][rows] for name in ("src", "dst", "response_time")))
         for address, base, server, time in zip(*(column.tolist() for column in columns), strict=True):
             found.add(address, Told(RELAY if is_relay else HOST if address == base else SRFLX, base, server, time))
-    found.servers.update(table["dst"][(mapped >= 0) | (relayed >= 0)].tolist())
+    found.servers.update(np.unique(table["dst"][(mapped >= 0) | (relayed >= 0)]).tolist())
     return found
 
 
@@ -98,8 +99,8 @@ def build_candidates(
     pools: Pools,
 ) -> Table:
     """The candidates frame; fills the types of `pairs`, too."""
-    known = gathered(correlated, messages)
     pairs = directed.table
+    known = gathered(correlated, messages, pairs)
     rows: dict[tuple[int, int, int], Candidate] = {}
     untouched = _untouched(places, known, pools)
     columns = ("session_id", "src", "dst", "mapped", "transport", "first_time", "vantage")

@@ -24,14 +24,37 @@ def group(*keys: Any) -> tuple[Ints, int]:
     rows = len(keys[0])
     if not rows:
         return np.zeros(0, np.int64), 0
-    order = np.lexsort(keys[::-1])
+    packed = _packed(keys)
+    order = np.lexsort(packed[::-1])
     new = np.zeros(rows, np.bool_)
-    for key in keys:
-        ordered = np.asarray(key)[order]
+    for key in packed:
+        ordered = key[order]
         new[1:] |= ordered[1:] != ordered[:-1]
     numbers = np.empty(rows, np.int64)
     numbers[order] = np.cumsum(new)
     return numbers, int(numbers[order[-1]]) + 1
+
+
+def _packed(keys: Sequence[Any]) -> list[Any]:
+    """Fewer keys that sort the same: neighbours share 63 bits where their ranges allow, since each is sorted by."""
+    packed: list[Any] = []
+    room = 0
+    for key in map(np.asarray, keys):
+        low = int(key.min())
+        size = int(key.max()) - low + 1
+        if size >= 2**62:
+            packed.append(key)
+            room = 0
+            continue
+        # Unsigned 64-bit numbers may fit only after the difference, narrow ones only before it.
+        number = (key - np.uint64(low)).astype(np.int64) if key.dtype == np.uint64 else key.astype(np.int64) - low
+        if size <= room:
+            packed[-1] = packed[-1] * size + number
+            room //= size
+        else:
+            packed.append(number)
+            room = 2**62 // size
+    return packed
 
 
 def first_of(groups: Ints, count: int, order: Ints | None = None) -> Ints:

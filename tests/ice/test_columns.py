@@ -40,6 +40,20 @@ def test_find(wanted, known):
     assert found == [len(known) - 1 - known[::-1].index(key) if key in known else -1 for key in wanted]
 
 
+WIDE = st.sampled_from([-(2**63), -(2**62), -1, 0, 1, 2**40, 2**62, 2**63 - 1])
+
+
+@given(st.lists(st.tuples(WIDE, st.integers(-128, 127), WIDE, st.booleans(), st.integers(0, 2**64 - 1)), max_size=20))
+def test_keys_of_any_width_are_kept_apart_and_in_order(rows):
+    """Keys are packed into fewer: nothing may overflow."""
+    types = (np.int64, np.int8, np.int64, np.bool_, np.uint64)
+    given_keys = [np.array([row[n] for row in rows], kind) for n, kind in enumerate(types)]
+    numbers, count = group(*given_keys)
+    distinct = sorted(set(rows))
+    assert [distinct[number] for number in numbers.tolist()] == rows
+    assert count == len(distinct)
+
+
 def test_in_a_given_order_of_some_rows():
     groups = np.array([0, 1, 0, 1, 2])
     order = np.array([3, 2, 1, 0])
