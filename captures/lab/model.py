@@ -173,7 +173,7 @@ class Expect:
     never: tuple[str, ...] = ()
     """Findings that would be wrong."""
     unseen: str = ""
-    """What of the cause no capture of this call can show, in words; empty where all of it shows."""
+    """What of the cause the captures, or some of them, cannot show; empty where all of it shows."""
     mended_by: str = ""
     """The scenario that is this one with the fault mended."""
     change: str = ""

@@ -103,7 +103,7 @@ def readme(scenario: Scenario, truth: dict[str, Any]) -> str:
     lines[-1] += f", root cause `{label.root_cause}`" if label.root_cause else ", nothing wrong"
     lines[-1] += f", dead direction {label.direction}." if label.direction else "."
     if label.unseen:
-        lines += ["", f"What no capture of it can show: {label.unseen}."]
+        lines += ["", f"Not to be seen: {label.unseen}."]
     if label.mended_by:
         lines += ["", f"Mended in `{label.mended_by}`: {label.change}."]
     lines += ["", "## Make it again", "", f"`python -m captures.lab make {scenario.name}`"]
