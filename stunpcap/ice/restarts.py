@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import Correlated
 from stunpcap.table import MISSING, NAT, NO_NUMBER, Pools, Table
 
+NEIGHBOURS = 8
+"""How many sessions with the same ufrag are looked at before and after one: a server may use one ufrag for all."""
 OVERLAP = 15 * SECOND
 """How long the old generation may still be checked after the new one began: until that has a pair, which takes seconds.
 """
@@ -51,28 +54,34 @@ def merge_transitions(
         some = rows[first_of(distinct, n)]
         for number, end in zip(session[some].tolist(), table[column][some].tolist(), strict=True):
             ends.setdefault(number, set()).add(end)
-    members: dict[int, set[int]] = {}
-    for number in involved.tolist():
+    in_order = involved[np.argsort(start[involved], kind="stable")].tolist()
+    users: dict[int, list[int]] = {}  # ufrag -> places in this order
+    for place, number in enumerate(in_order):
         for ufrag in names[number].tolist():
-            members.setdefault(ufrag, set()).add(number)
+            users.setdefault(ufrag, []).append(place)
 
     into: dict[int, int] = {}
-    for number in suspects[np.argsort(start[suspects], kind="stable")].tolist():
-        one, two = (
-            [other for other in members[ufrag] - {number} if ends[other] & ends[number] and other not in into]
-            for ufrag in names[number].tolist()
-        )
-        generations = [
-            (a, b) if start[a] < start[b] else (b, a)
-            for a in one
-            for b in two
-            if not set(names[a].tolist()) & set(names[b].tolist())
+    suspected = set(suspects.tolist())
+    for place, number in enumerate(in_order):
+        if number not in suspected:
+            continue
+        sides = []
+        for ufrag in names[number].tolist():
+            at = bisect_left(users[ufrag], place)
+            near = users[ufrag][max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]
+            others = [in_order[other] for other in near if other != place]
+            sides.append([other for other in others if ends[other] & ends[number] and other not in into])
+        newer = [
+            max(a, b, key=start.__getitem__)
+            for a in sides[0]
+            for b in sides[1]
+            if min(start[a], start[b]) < start[number] and not set(names[a].tolist()) & set(names[b].tolist())
         ]
-        newer = [new for old, new in generations if start[old] < start[number]]
         if newer:
-            into[number] = max(newer, key=lambda other: int(start[other]))
+            into[number] = max(newer, key=start.__getitem__)
     target = np.arange(count)
-    target[list(into)] = list(into.values())
+    for number in reversed(list(into)):  # later ones first: what one was merged into may have been merged itself
+        target[number] = target[into[number]]
     transitional[named] = np.isin(session[named], list(into))
     kept = np.setdiff1d(np.arange(count), list(into))
     position = np.full(count, -1, np.int64)
