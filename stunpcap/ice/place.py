@@ -48,13 +48,13 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
     if outbound.any() or inbound.any():
         local = set(source[outbound & ~inbound].tolist()) | set(target[inbound & ~outbound].tolist())
         remote = set(source[inbound & ~outbound].tolist()) | set(target[outbound & ~inbound].tolist())
-        forwarded = local & remote
-        if local - forwarded:
+        # Who forwards may rewrite as well: its outside address is then nobody's own.
+        if local and not local & remote:
             return Place(
                 PLACE.index("endpoint"),
                 CONFIDENCE.index("high"),
                 "packets are marked as sent or received by this host",
-                frozenset(local - forwarded),
+                frozenset(local),
                 True,
             )
         return Place(

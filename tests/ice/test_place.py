@@ -76,16 +76,29 @@ def test_received_and_sent_on_is_a_router(form):
     assert place(text, form) == ("between", "", "high")
 
 
-def test_a_router_that_translates():
+def test_a_router_that_translates_is_no_endpoint():
+    """A' is its own address, but only because it rewrote A: no host candidate."""
     text = f"""
         0.000  A > B   request t1 {CHECK} in
         0.001  A' > B  request t1 {CHECK} out
         0.100  B > A'  success t1 mapped=A' in
         0.101  B > A   success t1 mapped=A' out
     """
-    found = place(text, "cooked")
-    assert found[0] != "between" or found[2] == "high"
-    assert "10.0.0.2" not in found[1], "B is neither sender nor receiver of what this host made itself"
+    assert place(text, "cooked") == ("between", "", "high")
+    assert "host" not in set(read(NAMES + text, "cooked").candidates["type"])
+
+
+def test_a_relay_is_an_endpoint():
+    """A TURN server receives and sends, but nothing under its clients' addresses."""
+    text = f"""
+        S = 192.0.2.10:3478
+        Y = 192.0.2.10:50000
+        0.0  A > S  request t1 in
+        0.1  S > A  success t1 mapped=A out
+        0.2  Y > B  request t2 {CHECK} out
+        0.3  B > Y  success t2 mapped=Y in
+    """
+    assert place(text, "cooked") == ("endpoint", "192.0.2.10", "high")
 
 
 def test_without_stun_there_is_nothing_to_tell_it_from():

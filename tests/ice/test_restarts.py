@@ -132,3 +132,13 @@ def test_both_transitions_at_once_leave_the_first_generation_alone():
     assert one(trace.transactions, transaction_id=id_of("t1"))["session_id"] == 1
     assert one(trace.transactions, transaction_id=id_of("t6"))["session_id"] == 1
     assert one(trace.transactions, transaction_id=id_of("t5"))["session_id"] == 2
+
+
+def test_every_check_keeps_a_session_however_ufrags_are_mixed():
+    """Each of four ufrags with each of four others: nothing of the sort exists, and nothing gets lost."""
+    lines = "".join(f"{3 * (7 * n % 16)} A > B request t{n} user=b{n // 4}:a{n % 4} prio=1\n" for n in range(16))
+    trace = read(NAMES + lines)
+    numbers = trace.transactions["session_id"]
+    assert numbers.notna().all()
+    assert sorted(set(numbers)) == list(range(1, len(trace.sessions) + 1))
+    assert trace.sessions["checks"].sum() == 16
