@@ -26,12 +26,13 @@ Stat = dict[str, Any]
 
 @dataclass(frozen=True)
 class Agent:
-    """One browser of one scenario, and the capture that was taken at it."""
+    """One browser of one scenario, and the captures that were taken at it."""
 
     scenario: str
     who: str
     stats: dict[str, Stat]
-    capture: Path
+    captures: tuple[Path, ...]
+    """One for each of its interfaces."""
 
     def pairs(self) -> Iterator[Stat]:
         for stat in self.stats.values():
@@ -47,9 +48,13 @@ def browsers() -> Iterator[Agent]:
         truth = json.loads(path.read_text())
         for who in ("offerer", "answerer"):
             agent = truth.get(who) or {}
-            found = [path.parent / f"{who}{ending}" for ending in ENDINGS if (path.parent / f"{who}{ending}").exists()]
+            found = sorted(
+                file
+                for file in path.parent.iterdir()
+                if file.name.endswith(ENDINGS) and file.name.split(".")[0].split("-")[0] == who
+            )
             if "Chromium" in str(agent.get("implementation")) and found and path.parent.name not in NOT_WHOLE:
-                yield Agent(path.parent.name, who, {stat["id"]: stat for stat in agent["stats"]}, found[0])
+                yield Agent(path.parent.name, who, {stat["id"]: stat for stat in agent["stats"]}, tuple(found))
 
 
 NOT_WHOLE = ("capture-snaplen", "capture-late", "capture-one-direction", "capture-one-way")
@@ -58,7 +63,12 @@ NOT_WHOLE = ("capture-snaplen", "capture-late", "capture-one-direction", "captur
 EXCEPTIONS = {
     ("role-conflict-chromium", "requestsReceived"): "a check that is answered with 487 is not counted by libwebrtc",
     ("role-conflict-chromium", "responsesSent"): "nor is the 487 itself",
-    ("lossy", "state"): "libwebrtc returns to in-progress whenever the last few checks are unanswered",
+    ("wrong-password", "requestsReceived"): "a check whose integrity fails is not counted by libwebrtc",
+    ("wrong-password", "responsesSent"): "nor is the 401 to it",
+    (
+        "asymmetric-dead-turn",
+        "nominated",
+    ): "the browser answered that nomination and takes it for done; the answer was lost",
 }
 """(scenario, counter) -> why the browser's count differs from the wire."""
 
@@ -67,12 +77,18 @@ def endpoint(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def local_end(candidate: Stat) -> str:
-    """Where the browser sends from: the base of its candidate; an active TCP one has none but port 9 (RFC 6544 4.5)."""
-    reflexive = candidate["candidateType"] in ("srflx", "prflx") and candidate.get("tcpType") != "active"
-    if reflexive and candidate.get("relatedAddress"):
-        return endpoint(candidate["relatedAddress"], candidate["relatedPort"])
-    return endpoint(candidate["address"], candidate["port"])
+def local_ends(candidate: Stat, pairs: pd.DataFrame) -> set[str]:
+    """Where the browser sends from: the base of its candidate."""
+    if not candidate.get("address"):  # hidden behind an mDNS name
+        return {end for end in pairs["src"] if end.endswith(f":{candidate['port']}")}
+    if candidate["candidateType"] not in ("srflx", "prflx"):
+        return {endpoint(candidate["address"], candidate["port"])}
+    outside = endpoint(candidate["address"], candidate["port"])
+    related = candidate.get("relatedAddress")  # of a candidate that a NAT gave up: its address before, not the base
+    return {
+        *pairs.loc[pairs["mapped"] == outside, "src"],
+        *([endpoint(related, candidate["relatedPort"])] if related else []),
+    }
 
 
 def remote_ends(candidate: Stat, agent: Agent, seen: set[str]) -> set[str]:
@@ -90,19 +106,30 @@ def remote_ends(candidate: Stat, agent: Agent, seen: set[str]) -> set[str]:
 AGENTS = list(browsers())
 
 
+def states(stat: Stat) -> set[str]:
+    """What our state may be.
+
+    libwebrtc says in-progress of a silent pair for 15 s, or until it is pruned, where we say failed; and again of one
+    that was answered before whenever its last few checks were not.
+    """
+    if stat["state"] != "in-progress":
+        return {stat["state"]}
+    return {"succeeded"} if stat["responsesReceived"] else {"in-progress", "failed"}
+
+
 @pytest.mark.parametrize("agent", AGENTS, ids=str)
 def test_pairs_count_what_the_browser_counted(agent: Agent) -> None:
-    trace = stunpcap.read(agent.capture)
+    trace = stunpcap.read(*agent.captures)
     checks = trace.transactions[trace.transactions["kind"].isin(["check", "consent"])]
-    compared = 0
     for stat in agent.pairs():
         local, remote = agent.stats[stat["localCandidateId"]], agent.stats.get(stat["remoteCandidateId"])
-        if remote is None or "relay" in (local["candidateType"], remote["candidateType"]):
+        if remote is None or "relay" in (local["candidateType"], remote["candidateType"]) or local["protocol"] != "udp":
             continue
-        src, until = local_end(local), pd.Timestamp(stat["timestamp"], unit="ms", tz="UTC")
-        ends = remote_ends(remote, agent, set(checks["src"]) | set(checks["dst"]))
-        sent = checks[(checks["src"] == src) & checks["dst"].isin(ends) & (checks["first_time"] <= until)]
-        received = checks[checks["src"].isin(ends) & (checks["dst"] == src) & (checks["first_time"] <= until)]
+        until = pd.Timestamp(stat["timestamp"], unit="ms", tz="UTC")
+        here = local_ends(local, trace.pairs)
+        there = remote_ends(remote, agent, set(checks["src"]) | set(checks["dst"]))
+        sent = checks[checks["src"].isin(here) & checks["dst"].isin(there) & (checks["first_time"] <= until)]
+        received = checks[checks["src"].isin(there) & checks["dst"].isin(here) & (checks["first_time"] <= until)]
         ours = {
             "requestsSent": int((sent["outcome"] != "orphan").sum()),
             "responsesReceived": int(((sent["outcome"] == "success") & (sent["response_time"] <= until)).sum()),
@@ -112,17 +139,15 @@ def test_pairs_count_what_the_browser_counted(agent: Agent) -> None:
         theirs = {name: stat[name] for name in ours}
         for name in ours:
             if (agent.scenario, name) not in EXCEPTIONS:
-                assert ours[name] == theirs[name], (name, src, ends)
-        compared += 1
+                assert ours[name] == theirs[name], (name, here, there)
 
-        pair = trace.pairs[(trace.pairs["src"] == src) & trace.pairs["dst"].isin(ends)]
+        pair = trace.pairs[trace.pairs["src"].isin(here) & trace.pairs["dst"].isin(there)]
         if theirs["requestsSent"]:
             assert len(pair) == 1
             # The frame goes on to the end of the capture, the browser's count ended a little before.
             assert 0 <= pair["requests_sent"].item() - theirs["requestsSent"] <= 3
-            assert pair["state"].item() == stat["state"] or (agent.scenario, "state") in EXCEPTIONS
-            assert bool(pair["nominated"].item()) == stat["nominated"]
-    assert compared or not list(agent.pairs())
+            assert pair["state"].item() in states(stat)
+            assert bool(pair["nominated"].item()) == stat["nominated"] or (agent.scenario, "nominated") in EXCEPTIONS
 
 
 def test_there_are_browsers_to_compare_with() -> None:
