@@ -17,9 +17,11 @@ from stunpcap.wire.framing import (
     NEED_MORE,
     NO_FRAME,
     UNKNOWN,
+    counted_size,
     find_boundary,
     frame_size,
     framing_at,
+    native_size,
 )
 
 Mark: TypeAlias = tuple[int, ...]
@@ -172,8 +174,9 @@ class Cutter:
     def _frames(self, data: bytes, at: int) -> int:
         """Take frames from a boundary on; returns where they ended, -1 within one, which is then kept."""
         view, stop = memoryview(data), len(data)
+        measure = counted_size if self.framing == COUNTED else native_size
         while at < stop and not self.begins:
-            size = frame_size(view, at, stop, self.framing)
+            size = measure(view, at, stop)
             if size == NO_FRAME:
                 self.output.strays.add(0, self.mark)
                 self.certain = False

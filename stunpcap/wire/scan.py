@@ -23,6 +23,8 @@ from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reas
 from stunpcap.wire.hashing import find_slot, free_slots, new_seed, rehash
 from stunpcap.wire.linktypes import LLC, RAW, link_type
 from stunpcap.wire.segments import (
+    FLAGS,
+    OTHERS,
     OURS,
     SEGMENT,
     TCP_COLUMNS,
@@ -231,6 +233,10 @@ def scan(
             counters[flow, OUTBOUND] += 1
 
         if f[layers.PROTO] == layers.TCP:
+            if tcp[flow, TCP_STATE] == OTHERS and b[f[layers.DETAIL] + 13] & FLAGS == 0:
+                counters[flow, N_OTHER] += 1
+                i += 1
+                continue
             if watch(b, f, tcp, flow):
                 note_segment(b, f, tcp, flow, i, toward, segments[n_segments])
                 n_segments += 1

@@ -21,6 +21,8 @@ TCP_COLUMNS = 8
 """Columns of what is known of a direction: segments with these flags; its state; segments with data that decided
 nothing; sequence number of its first byte and number of the other direction, each plus one, 0 if not known."""
 UNDECIDED, OURS, OTHERS = range(3)
+FLAGS = 0x07
+"""SYN, RST and FIN: segments with one of them are looked at in any connection."""
 TRIES = 16
 """Segments with data after which a connection whose beginning was captured is not ours."""
 TRIES_IN_THE_MIDDLE = 4096
@@ -80,7 +82,7 @@ def note_flags(b: Buffer, head: int, tcp: Any, flow: int) -> None:
 def watch(b: Buffer, f: Fields, tcp: Any, flow: int) -> bool:
     """Take notice of a segment; returns whether it goes to the streams."""
     head = f[layers.DETAIL]
-    if b[head + 13] & 0x07:
+    if b[head + 13] & FLAGS:
         note_flags(b, head, tcp, flow)
     length = f[layers.LENGTH]
     state = int(tcp[flow, STATE])

@@ -68,6 +68,7 @@ class Streams:
         """Bytes that were not captured."""
         self._output = Output()
         self._connections: dict[int, _Connection] = {}
+        self._latest = -1
         self._bytes = 0
 
     @property
@@ -95,21 +96,26 @@ class Streams:
         """
         stream = self._stream(flow, reverse, seq, first)
         before = stream.size
-        start = stream.at + _difference(seq, stream.at & _WORD)
-        late = max(0, stream.at - start)
-        if late < length:
-            start, length, payload = start + late, length - late, payload[late:]
-            if start == stream.at:
+        ahead = _difference(seq, stream.at & _WORD)
+        if ahead + length > 0:
+            if ahead < 0:
+                length, payload = length + ahead, payload[-ahead:]
+            if ahead <= 0:
                 self._advance(stream, payload, length, mark)
-                self._release(stream, mark)
+                if stream.held:
+                    self._release(stream, mark)
             else:
-                self._hold(stream, _Piece(start, length, payload, mark))
+                self._hold(stream, _Piece(stream.at + ahead, length, payload, mark))
                 while len(stream.held) > MAX_HELD_SEGMENTS or stream.held_bytes > MAX_HELD_BYTES:
                     self._give_up(stream)
         self._bytes += stream.size - before
+        if self._bytes > MAX_BYTES:
+            self._shrink()
+        return self._taken()
+
+    def _shrink(self) -> None:
         while self._bytes > MAX_BYTES:
             self._forget(next(iter(self._connections)))
-        return self._taken()
 
     def finish(self) -> list[Unit]:
         """Everything that still waited."""
@@ -118,29 +124,33 @@ class Streams:
         return self._taken()
 
     def _taken(self) -> list[Unit]:
-        units, self._output.units = self._output.units, []
+        units = self._output.units
+        if units:
+            self._output.units = []
         return units
 
     def _stream(self, flow: int, reverse: int, seq: int, first: int) -> _Stream:
         """The stream of a segment; a new one where another connection uses the same addresses and ports."""
         key = min(flow, reverse) if reverse >= 0 else flow
-        connection = self._connections.pop(key, None)
+        connection = self._connections.get(key)
         if connection is None:
             if len(self._connections) >= MAX_CONNECTIONS:
                 self._forget(next(iter(self._connections)))
-            connection = _Connection()
+            connection = self._connections[key] = _Connection()
+        elif key != self._latest:  # the order is that of use
+            self._connections[key] = self._connections.pop(key)
+        self._latest = key
         stream = connection.streams.get(flow)
         if stream is not None:
             renewed = first >= 0 and stream.first >= 0 and first != stream.first
             if renewed:  # the other direction begins anew, too
                 for each in connection.streams.values():
                     self._end(each)
-                connection = _Connection()
+                connection = self._connections[key] = _Connection()
                 stream = None
             elif abs(_difference(seq, stream.at & _WORD)) >= FAR:
                 self._end(stream)
                 stream = None
-        self._connections[key] = connection  # last in the order of use
         if stream is None:
             known = first >= 0 and 0 <= _difference(seq, first) < FAR
             cutter = Cutter(flow, connection.shared, self._output, begins=known)

@@ -83,3 +83,28 @@ def run(segments):
         units += streams.add(one.flow, reverse, (frame, frame), one.seq, one.first, one.payload, one.length)
     units += streams.finish()
     return Result(units, streams.gaps.count, streams.strays.count)
+
+
+def mistreat(data, rng, losses, known=True, pieces=None):
+    """Segments with random edges, some twice or with other edges, out of order within a window, some lost."""
+    isn = rng.choice([0, 7, 2**32 - 5, 2**32 - 300, rng.randrange(2**32)])
+    places = [rng.randrange(len(data)) for _ in range(rng.randrange(pieces or len(data)))]
+    segments = cut(data, places, isn, known=known)
+    for _ in range(rng.randrange(4)):
+        begin = rng.randrange(len(data))
+        again = data[begin : begin + rng.randrange(1, 200)]
+        segments.insert(
+            rng.randrange(len(segments) + 1), Segment(isn + begin & 0xFFFFFFFF, again, first=segments[0].first)
+        )
+    keyed = sorted((n + rng.random() * rng.choice([0, 3, 30]), n) for n in range(len(segments)))
+    segments = [segments[n] for _, n in keyed]
+    for _ in range(losses):
+        if len(segments) > 1:
+            del segments[rng.randrange(len(segments))]
+    return segments
+
+
+def is_part(found, wanted):
+    """Whether `found` are some of `wanted`, in order, whole or their beginnings."""
+    rest = iter(wanted)
+    return all(any(one.length == len(w) and w.startswith(one.payload) for w in rest) for one in found)

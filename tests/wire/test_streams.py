@@ -8,7 +8,21 @@ import packets as p
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tcp_streams import ALLOCATE, ALLOCATED, CHECK, Segment, channel, counted, cut, native, number, run, send
+from tcp_streams import (
+    ALLOCATE,
+    ALLOCATED,
+    CHECK,
+    Segment,
+    channel,
+    counted,
+    cut,
+    is_part,
+    mistreat,
+    native,
+    number,
+    run,
+    send,
+)
 
 from stunpcap.wire import streams as module
 from stunpcap.wire.streams import Streams
@@ -223,25 +237,6 @@ ice_units = st.lists(
 )
 
 
-def mistreat(data, rng, losses, known=True, pieces=None):
-    """Segments with random edges, some twice or with other edges, out of order within a window, some lost."""
-    isn = rng.choice([0, 7, 2**32 - 5, 2**32 - 300, rng.randrange(2**32)])
-    places = [rng.randrange(len(data)) for _ in range(rng.randrange(pieces or len(data)))]
-    segments = cut(data, places, isn, known=known)
-    for _ in range(rng.randrange(4)):
-        begin = rng.randrange(len(data))
-        again = data[begin : begin + rng.randrange(1, 200)]
-        segments.insert(
-            rng.randrange(len(segments) + 1), Segment(isn + begin & 0xFFFFFFFF, again, first=segments[0].first)
-        )
-    keyed = sorted((n + rng.random() * rng.choice([0, 3, 30]), n) for n in range(len(segments)))
-    segments = [segments[n] for _, n in keyed]
-    for _ in range(losses):
-        if len(segments) > 1:
-            del segments[rng.randrange(len(segments))]
-    return segments
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(turn_units.map(lambda u: (u, native)), ice_units.map(lambda u: (u, counted))), st.integers(0, 2**32))
 def test_same_messages_from_any_segments(made, seed):
@@ -252,12 +247,6 @@ def test_same_messages_from_any_segments(made, seed):
     result = run(mistreat(frame(units), random.Random(seed), 0))
     assert result.payloads == units
     assert (result.gaps, result.strays) == (0, 0)
-
-
-def is_part(found, wanted):
-    """Whether `found` are some of `wanted`, in order, whole or their beginnings."""
-    rest = iter(wanted)
-    return all(any(one.length == len(w) and w.startswith(one.payload) for w in rest) for one in found)
 
 
 @settings(max_examples=500, deadline=None)

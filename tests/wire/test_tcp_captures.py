@@ -7,13 +7,16 @@ from struct import pack
 import numpy as np
 import packets as p
 import pytest
-from scanning import HERE, Flow, block_of, captures_at_hand, flow_of, rows, scan_file, scan_packets
-from tcp_streams import ALLOCATE, ALLOCATED, CHECK, channel, counted, native, send
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scanning import HERE, SHARED, Flow, block_of, captures_at_hand, flow_of, rows, scan_file, scan_packets
+from tcp_streams import ALLOCATE, ALLOCATED, CHECK, channel, counted, is_part, mistreat, native, run, send
 
 from stunpcap.stun.columns import decode_messages
 from stunpcap.table import Pools, hex_id
 from stunpcap.wire import segments
 from stunpcap.wire.scan import BYTES, GAPS, N_CHANNEL, N_DTLS, N_OTHER, N_RTCP, N_RTP, N_STUN, PACKETS, STRAYS, Scanner
+from stunpcap.wire.streams import Streams
 
 CLIENT, SERVER = "192.0.2.1", "198.51.100.2"
 KINDS = [N_STUN, N_DTLS, N_RTP, N_RTCP, N_CHANNEL, N_OTHER]
@@ -242,3 +245,81 @@ def test_refused_connections_show():
         for n, key in enumerate(kept.flow_keys)
     }
     assert counted_flags == {50000: [1, 0, 0], 3478: [0, 0, 1], 50001: [3, 0, 0]}
+
+
+RECORDED = [
+    "captures/ice-tcp/answerer.pcap",
+    "captures/turn-tcp/server.pcap",
+    "nDPI__stun_dtls_rtp.pcapng",
+    "srtp_decoder__wifi-tcp_to_3g.pcap",
+]
+
+
+def recorded(path, monkeypatch):
+    """The longest stream with STUN of a capture, its first sequence number known, and the units in it."""
+    segments_of, units_of = {}, {}
+    add = Streams.add
+
+    def listen(self, flow, reverse, mark, seq, first, payload, length):
+        units = add(self, flow, reverse, mark, seq, first, payload, length)
+        if first >= 0 and len(payload) == length:
+            segments_of.setdefault((flow, first), []).append((seq, payload))
+        for unit in units:
+            units_of.setdefault(unit.flow, []).append(unit.payload)
+        return units
+
+    with monkeypatch.context() as context:
+        context.setattr(Streams, "add", listen)
+        scan_file(path)
+    (flow, first), pieces = max(segments_of.items(), key=lambda entry: len(entry[1]))
+    data = bytearray()
+    for seq, payload in sorted(((seq - first) & 0xFFFFFFFF, payload) for seq, payload in pieces):
+        assert seq <= len(data), "whole"
+        data[seq : seq + len(payload)] = payload
+    return bytes(data), units_of[flow]
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_streams_mistreated(name, monkeypatch):
+    """The same messages from a recorded stream however it is cut and shuffled; some of them if segments are lost."""
+    path = HERE / name if "/" in name else SHARED / name
+    if not path.exists():
+        pytest.skip("not here")
+    data, units = recorded(path, monkeypatch)
+    assert len(units) > 15
+    for seed in range(15):
+        rng = random.Random(seed)
+        pieces = rng.choice([10, 50, 200])
+        assert run(mistreat(data, rng, 0, pieces=pieces)).payloads == units
+        known = seed % 3 > 0
+        result = run(mistreat(data, rng, 5, known, pieces=pieces))
+        assert is_part(result.units, units)
+        if known and not result.gaps:
+            assert result.payloads[:-1] == units[: max(0, len(result.units) - 1)], "only the end may lack unnoticed"
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 1),
+            st.sampled_from([b"", CHECK, counted([CHECK]), ALLOCATE[:11], channel(CHECK), b"\x16\3\1", bytes(20)])
+            | st.binary(max_size=40),
+            st.integers(0, 63),
+            st.integers(0, 80) | st.integers(0, 2**32),
+            st.integers(0, 2) | st.just(1000),
+        ),
+        max_size=30,
+    ),
+    st.integers(0, 120) | st.just(1000),
+)
+def test_hostile_packets(parts, snap):
+    c = Connection()
+    for side, payload, flags, seq, port in parts:
+        c.ports = (50000 + port, 3478)
+        c.segment(side, payload, flags, seq)
+    kept = scan_packets(c.packets, snap=snap)
+    decode_messages(kept, Pools())
+    assert (kept.captured <= kept.length).all()
+    assert kept.offset.tolist() == (np.cumsum(kept.captured) - kept.captured).tolist()
+    assert sorted(kept.frame.tolist()) == kept.frame.tolist()
