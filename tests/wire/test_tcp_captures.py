@@ -1,6 +1,8 @@
 """TCP in captures: from handshake to message, what stays out, and what Wireshark sees of the same."""
 
+import csv
 import random
+from collections import Counter
 from ipaddress import ip_address
 from struct import pack
 
@@ -9,7 +11,18 @@ import packets as p
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scanning import HERE, SHARED, Flow, block_of, captures_at_hand, flow_of, rows, scan_file, scan_packets
+from scanning import (
+    HERE,
+    SHARED,
+    Flow,
+    block_of,
+    captures_at_hand,
+    flow_of,
+    needs_shared,
+    rows,
+    scan_file,
+    scan_packets,
+)
 from tcp_streams import ALLOCATE, ALLOCATED, CHECK, channel, counted, is_part, mistreat, native, run, send
 
 from stunpcap.stun.columns import decode_messages
@@ -323,3 +336,21 @@ def test_hostile_packets(parts, snap):
     assert (kept.captured <= kept.length).all()
     assert kept.offset.tolist() == (np.cumsum(kept.captured) - kept.captured).tolist()
     assert sorted(kept.frame.tolist()) == kept.frame.tolist()
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [("srtp_decoder__wifi-tcp_to_3g.pcap", 0), ("srtp_decoder__tcp_call_02_03_client_s2.pcap", 1)],
+)
+def test_channel_data_of_wireshark(name, before):
+    """As much ChannelData as Wireshark counts, but for what came before the first boundary that is certain."""
+    kept, _ = scan_file(SHARED / name)
+    theirs = Counter()
+    with (SHARED / "wireshark" / f"{name}.tsv").open(newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["class"] == "channeldata" and row["context"] == "direct":
+                theirs[int(row["sport"])] += 1
+    theirs[3478] -= before
+    ours = {port: row[4] for port, row in kinds(kept).items() if row[4]}
+    assert ours == theirs
