@@ -40,13 +40,16 @@ def summary(
     import sys
 
     from stunpcap.summary import summarise
+    from stunpcap.summary.model import shallow
 
     trace = open_trace(traces, names, passwords, passwords_file)
     found = summarise(trace, session=session)
     if as_json:
         import json
 
-        write(json.dumps(found.to_dict(), indent=2, allow_nan=False) + "\n")
+        # Indented for people only: it takes the encoder several times as long.
+        indent = 2 if sys.stdout.isatty() else None
+        write(json.dumps(found, default=shallow, indent=indent, allow_nan=False) + "\n")
         return
     from stunpcap.summary.terminal import paper_for
     from stunpcap.summary.text import command_hints, draw

@@ -170,7 +170,7 @@ def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> t
     ways = [np.stack(both, axis=1).ravel() for both in ((src, dst), (dst, src), (transport, transport))]
     owner = np.stack([session, session], axis=1).ravel()
     sender = np.stack([side, 1 - side], axis=1).ravel()
-    media, records, protected, alerts = (np.zeros(2 * count, np.int64) for _ in range(4))
+    media, data, records, protected, alerts = (np.zeros(2 * count, np.int64) for _ in range(5))
     for vantage in vantages:
         flows = vantage.flows
         busy = np.flatnonzero(flows["packets"] > flows["stun"])
@@ -178,9 +178,10 @@ def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> t
         busy, way = busy[way >= 0], way[way >= 0]
         counters = vantage.flow_counters[busy].astype(np.int64)
         whose = sender[way] * count + owner[way]
-        here = np.zeros(2 * count, np.int64)
-        np.add.at(here, whose, counters[:, [scan.N_RTP, scan.N_RTCP, scan.DTLS_DATA]].sum(axis=1))
-        media = np.maximum(media, here)
+        rtp, application = np.zeros(2 * count, np.int64), np.zeros(2 * count, np.int64)
+        np.add.at(rtp, whose, counters[:, [scan.N_RTP, scan.N_RTCP]].sum(axis=1))
+        np.add.at(application, whose, counters[:, scan.DTLS_DATA])
+        media, data = np.maximum(media, rtp), np.maximum(data, application)
         np.maximum.at(records, whose, counters[:, scan.N_DTLS])
         np.maximum.at(protected, whose, counters[:, scan.DTLS_PROTECTED])
         np.maximum.at(alerts, whose, counters[:, scan.DTLS_ALERTS])
@@ -190,6 +191,8 @@ def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> t
     dtls[(alerts.reshape(2, count) > 0).any(axis=0)] = HANDSHAKE["failed"]
     one_way = has_records.sum(axis=0) == 1
     dtls[has_protected.all(axis=0) | (one_way & has_protected.any(axis=0))] = HANDSHAKE["done"]
+    # In DTLS 1.3 a protected handshake record looks like data: it is data only once the handshake is over.
+    media += np.where(np.tile(dtls == HANDSHAKE["done"], 2), data, 0)
     return dtls, (media[:count], media[count:])
 
 

@@ -82,9 +82,9 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
         )
     if near:
         return Place(
-            PLACE.index("endpoint"),
+            PLACE.index("unknown"),
             CONFIDENCE.index("low"),
-            _ttl_words(low, high, source, near) + "; nothing came from the other side",
+            "only one side was heard, and its packets have passed no router: it is here or on this link",
             frozenset(near),
             False,
         )

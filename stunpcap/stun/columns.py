@@ -255,8 +255,10 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
                 ended = True
             elif kind_of == ERROR_CODE:
                 has_code = True
-            elif kind_of == ICE_CONTROLLING or (kind_of == ICE_CONTROLLED and row[ROLE] < 0):
+            elif first and (kind_of == ICE_CONTROLLING or (kind_of == ICE_CONTROLLED and row[ROLE] < 0)):
                 row[ROLE] = 0 if kind_of == ICE_CONTROLLING else 1
+                row[TIE_BREAKER] = -1  # that of the other role no longer counts
+                row[TIE_BREAKER + 1] = -1
 
             elif kind_of == SHORT_INTEGRITY:
                 row[INTEGRITY] = 1

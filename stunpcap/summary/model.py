@@ -265,3 +265,8 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """The same as dictionaries and lists, ready for JSON."""
         return asdict(self)
+
+
+def shallow(part: Any) -> dict[str, Any]:
+    """One of these objects as a dictionary, the objects in it as they are: what a JSON encoder asks for."""
+    return {name: getattr(part, name) for name in part.__dataclass_fields__}

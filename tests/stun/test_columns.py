@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stunpcap.errors import DecodeError
@@ -131,7 +131,11 @@ def stun_like(draw: st.DrawFn) -> bytes:
     return draw(TYPES).to_bytes(2) + length.to_bytes(2) + cookie + draw(st.binary(min_size=12, max_size=12)) + body
 
 
+ROLES_AT_ODDS = bytes.fromhex("000100102112a442" + 12 * "00" + "80290008" + 8 * "00" + "802a0000")
+
+
 @settings(max_examples=600, deadline=None)
+@example(ROLES_AT_ODDS, 0)
 @given(stun_like(), st.sampled_from([0, 0, 0, 1, 7, 40]))
 def test_agrees_on_whatever_is_stun(data: bytes, cut: int) -> None:
     try:
