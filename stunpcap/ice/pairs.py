@@ -220,9 +220,9 @@ def _states(
     """succeeded, failed or in-progress.
 
     A direction has failed once its agent stopped without success, or has gone on in vain for `GAVE_UP`.  An answer that
-    had to go where packets are lost or rejected is none, nor is one after which the check was repeated.  Where answers that `src`
-    gave were captured but none of the requests, packets to `src` were not captured at all.  Then only its pace tells:
-    an agent that repeats its checks, or goes on several times a second, hears no answer.
+    had to go where packets are lost or rejected is none, nor is one after which the check was repeated.  Where answers
+    that `src` gave were captured but none of the requests, packets to `src` were not captured at all.  Then only its
+    pace tells: an agent that repeats its checks, or goes on several times a second, hears no answer.
     """
     in_vain = np.isin(pick(path, reverse), [WAY["lost"], WAY["rejected"]])
     succeeded = (heard > 0) & ~in_vain
