@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stunpcap.schema import CONFIDENCE, PLACE
+from stunpcap.schema import CLASS, CONFIDENCE, PLACE
 from stunpcap.table import Pools
 from stunpcap.vantage import Vantage
 from stunpcap.wire import scan
@@ -80,11 +80,19 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
             frozenset(near),
             False,
         )
-    if near:
+    if near and (vantage.messages["class"] > CLASS.index("indication")).any():
         return Place(
             PLACE.index("unknown"),
             CONFIDENCE.index("low"),
-            "only one side was heard, and its packets have passed no router: it is here or on this link",
+            "one direction was captured: its sender is here or on this link",
+            frozenset(near),
+            False,
+        )
+    if near:
+        return Place(
+            PLACE.index("endpoint"),
+            CONFIDENCE.index("low"),
+            "packets from here have a fresh time to live; nothing came from the other side",
             frozenset(near),
             False,
         )

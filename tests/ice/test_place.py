@@ -50,8 +50,13 @@ def test_between_routers():
 
 
 def test_only_one_side_was_heard():
-    """It may have been captured by the sender, or by a receiver on the same link that recorded one direction."""
-    assert place(f"0 A > B request t1 {CHECK}") == ("unknown", "10.0.0.1", "low")
+    assert place(f"0 A > B request t1 {CHECK}") == ("endpoint", "10.0.0.1", "low")
+
+
+def test_one_side_was_captured():
+    """Who answers was asked: what came from the other side was not captured, and the place may be either."""
+    text = f"0 A > B request t1 {CHECK}\n 0.1 A > B success t2 mapped=B"
+    assert place(text) == ("unknown", "10.0.0.1", "low")
 
 
 def test_a_time_to_live_that_varies_is_not_fresh():
