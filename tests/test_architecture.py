@@ -50,7 +50,7 @@ LINES = 320
 LONGER = {
     "stunpcap.schema": "one table: every column of every frame",
     "stunpcap.stun.registry": "one table: every method, attribute and error code",
-    "stunpcap.stun.columns": "the bulk decoder and its compiled loops, one pass over all messages",
+    "stunpcap.stun.decode": "the bulk decoder's compiled loops, one pass over all messages",
     "stunpcap.wire.layers": "one state machine: every link and network layer",
     "stunpcap.wire.scan": "the scanner's compiled loop and the tables that it fills",
 }
