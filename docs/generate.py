@@ -27,7 +27,12 @@ ROWS = {
     "pairs": "A row for each candidate pair **and direction**, in each capture: the checks that went from `src` to "
     "`dst`, and what came back.",
     "candidates": "A row for each candidate of each agent, as far as the captures tell.",
-    "flows": "A row for each direction of each UDP or TCP flow, STUN or not.",
+    "allocations": "A row for each allocation that a client asked a TURN server for; [TURN](turn.md) says how it is "
+    "followed.",
+    "permissions": "A row for each permission of an allocation, from its creation to its expiry; a new row if it is "
+    "created again after that.",
+    "channels": "A row for each channel of an allocation and what it was bound to; a new row after it expired.",
+    "flows": "A row for each direction of each UDP or TCP flow, STUN or not, and of each flow inside TURN.",
     "mappings": "A row for each way that a server or a peer saw a local address: the NATs in front of it.",
     "vantages": "A row for each capture that was read.",
     "defects": "A row for each thing that was damaged, odd or not read: in the file, in packets, in messages.",

@@ -17,8 +17,11 @@ from stunpcap.ice.sessions import find_sessions
 from stunpcap.ice.transactions import correlate, mark_duplicates
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
+from stunpcap.stun.message import Message
 from stunpcap.table import MISSING, Pools, Table
-from stunpcap.vantage import Vantage
+from stunpcap.turn.relays import follow_relays, mark_legs
+from stunpcap.turn.tables import allocation_table, grant_table
+from stunpcap.vantage import EXTRA, Vantage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Tables:
     sessions: Table
     pairs: Table
     candidates: Table
+    allocations: Table
+    permissions: Table
+    channels: Table
     flows: Table
     mappings: Table
     vantages: Table
@@ -42,6 +48,12 @@ class Tables:
             name: getattr(self, name).take(getattr(self, name)["session_id"] == number)
             for name in ("messages", "transactions", "sessions", "candidates", "mappings")
         }
+        ids = self.allocations.values("session_ids")
+        mine = np.array([str(number) in (text or "").split(", ") for text in ids], np.bool_)
+        own["allocations"] = self.allocations.take(mine)
+        for name in ("permissions", "channels"):
+            table = getattr(self, name)
+            own[name] = table.take(np.isin(table["allocation_id"], own["allocations"]["allocation_id"]))
         wanted = {(a, b) for a, b in zip(pairs["src"].tolist(), pairs["dst"].tolist(), strict=True)}
         ends = zip(self.flows["src"].tolist(), self.flows["dst"].tolist(), strict=True)
         used = np.array([(a, b) in wanted or (b, a) in wanted for a, b in ends], np.bool_)
@@ -54,15 +66,17 @@ assert [field.name for field in fields(Tables)] == list(FRAMES)
 def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, str]) -> Tables:
     """Correlate what the captures hold."""
     messages = _join("messages", [vantage.messages for vantage in vantages], pools)
-    extra = {
-        name: np.concatenate([vantage.extra[name] for vantage in vantages]) for name in ("ip_id", "transmit_counter")
-    }
-    flows = _join("flows", [vantage.flows for vantage in vantages], pools)
+    extra = {name: np.concatenate([vantage.extra[name] for vantage in vantages]) for name in EXTRA}
     numbers = [pools.texts.number(vantage.name) for vantage in vantages]
     places = {number: find_place(vantage, pools) for number, vantage in zip(numbers, vantages, strict=True)}
     ends = {number: vantage.last_time for number, vantage in zip(numbers, vantages, strict=True)}
 
     mark_duplicates(messages, extra["ip_id"])
+    bytes_of = _reader(vantages)
+    relays = follow_relays(vantages, messages, extra, lambda row: Message.parse(bytes_of(row)), pools)
+    vantages = relays.vantages
+    mark_legs(messages, extra["leg"], extra["depth"])
+    flows = _join("flows", [vantage.flows for vantage in vantages], pools)
     correlated = correlate(list(vantages), messages, extra["transmit_counter"], pools)
     agents = find_sessions(correlated, messages, pools)
     directed = build_pairs(correlated, agents, places, ends, pools)
@@ -74,19 +88,32 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
     correlated.table["session_id"] = session_of
     of_message = correlated.of_message
     messages["session_id"] = np.where(of_message >= 0, session_of[of_message] if len(session_of) else MISSING, MISSING)
+    granted = sorted(relays.allocations.all, key=lambda one: (one.asked, one.first_frame))
     if passwords:
-        verify(messages, correlated, _reader(vantages), passwords)
+        verify(messages, correlated, bytes_of, passwords)
     return Tables(
         messages=messages,
         transactions=correlated.table,
         sessions=sessions,
         pairs=directed.table,
         candidates=candidates,
+        allocations=allocation_table(granted, _sessions_of(candidates), pools),
+        permissions=grant_table("permissions", granted, ends, pools),
+        channels=grant_table("channels", granted, ends, pools),
         flows=flows,
         mappings=mappings,
         vantages=_vantages(vantages, messages, places, numbers, pools),
         defects=_defects(vantages, pools),
     )
+
+
+def _sessions_of(candidates: Table) -> dict[int, set[int]]:
+    """Endpoint -> the sessions that have it among their candidates, or as the base of one."""
+    found: dict[int, set[int]] = {}
+    for column in ("address", "base"):
+        for end, session in zip(candidates[column].tolist(), candidates["session_id"].tolist(), strict=True):
+            found.setdefault(end, set()).add(session)
+    return found
 
 
 def _join(name: str, tables: list[Table], pools: Pools) -> Table:

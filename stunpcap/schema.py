@@ -93,6 +93,8 @@ MAPPING = (
     "address-and-port-dependent",
     "unknown",
 )
+ALLOCATION_STATE = ("active", "refused", "expired", "deleted", "lost")
+GRANT_STATE = ("active", "expired", "refused", "unanswered")
 LAYER = ("file", "link", "network", "transport", "stun")
 
 
@@ -110,6 +112,29 @@ _CARRIER = Column(
 )
 _FIRST = Column("first_time", Kind.TIME, "time of the first packet")
 _LAST = Column("last_time", Kind.TIME, "time of the last packet")
+_ALLOCATION = Column("allocation_id", Kind.COUNT, "number of the allocation, from 1, in order of time")
+_CLIENT = Column("client", Kind.ENDPOINT, "TURN client's address and port, as captured")
+_SERVER = Column("server", Kind.ENDPOINT, "TURN server's address and port")
+_GRANT = (_ALLOCATION, _VANTAGE, _CLIENT, _SERVER, Column("relayed", Kind.ENDPOINT, "relayed address"))
+_GRANTED = (
+    Column("created", Kind.TIME, "answer to the first request for it that was granted"),
+    Column("refreshed", Kind.TIME, "last refresh that was granted"),
+    Column("refreshes", Kind.COUNT, "refreshes that were granted"),
+    Column("expires", Kind.TIME, "when it expires without another refresh"),
+    Column("ended", Kind.TIME, "when it expired, or its allocation ended, if that was before the end of the capture"),
+    Column(
+        "state",
+        Kind.CATEGORY,
+        "`active` to the end of the allocation or the capture; `expired` before that; `refused`: never granted; "
+        "`unanswered`: asked for, and no answer was captured",
+        GRANT_STATE,
+    ),
+    Column("error_code", Kind.INTEGER, "code of the last refusal"),
+    Column("refusals", Kind.COUNT, "requests for it that were refused"),
+    Column("unanswered", Kind.COUNT, "requests for it that had no answer"),
+    Column("first_frame", Kind.INTEGER, "frame of the first request for it"),
+    Column("last_frame", Kind.INTEGER, "frame of the last request for it, or its answer"),
+)
 
 FRAMES: dict[str, tuple[Column, ...]] = {
     "messages": (
@@ -154,7 +179,10 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("defects", Kind.TEXT, "what is wrong with the message, separated by `; `; empty if nothing"),
         _SESSION,
         Column(
-            "duplicate", Kind.FLAG, "the same packet captured a second time (interface `any`, mirror port): not counted"
+            "duplicate",
+            Kind.FLAG,
+            "the same packet captured a second time (interface `any`, mirror port), or on the other side of the relay "
+            "that passed it on: not counted",
         ),
         Column(
             "retransmit_count", Kind.INTEGER, "libwebrtc's 0xFF00: checks without answer so far; echoed in the response"
@@ -295,6 +323,74 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         _FIRST,
         _TRANSPORT,
     ),
+    "allocations": (
+        _CLIENT,
+        _SERVER,
+        Column("transport", Kind.CATEGORY, "transport protocol between client and server", TRANSPORT),
+        Column("relayed", Kind.ENDPOINT, "the relayed address that the server gave"),
+        Column("mapped", Kind.ENDPOINT, "the client's address as the server saw it"),
+        Column("created", Kind.TIME, "answer to the Allocate request that was granted; missing if none was captured"),
+        Column("lifetime_s", Kind.INTEGER, "lifetime that the server granted last"),
+        Column("refreshed", Kind.TIME, "last refresh that was granted"),
+        Column("ended", Kind.TIME, "when it was refused, deleted or expired, or the server was last heard of"),
+        Column(
+            "state",
+            Kind.CATEGORY,
+            "how it ended: `active` to the end of the capture; `refused`: never granted; `expired`: not refreshed in "
+            "time; `deleted` by the client; `lost`: the server did not answer any more, or knew nothing of it",
+            ALLOCATION_STATE,
+        ),
+        Column(
+            "error_code",
+            Kind.INTEGER,
+            "code of the last request that was refused, whatever it asked for; the first 401, which only asks for "
+            "credentials, and 438, which asks for a fresh nonce, are no refusals",
+        ),
+        Column("permissions", Kind.COUNT, "peer addresses that the client was given a permission for"),
+        Column("channels", Kind.COUNT, "channels that were bound"),
+        Column("bytes_sent", Kind.COUNT, "data from the client to its peers, as captured between client and server"),
+        Column("bytes_received", Kind.COUNT, "data from peers to the client, as captured between client and server"),
+        _VANTAGE,
+        _ALLOCATION,
+        Column("requested", Kind.TIME, "first request"),
+        Column("relayed_other", Kind.ENDPOINT, "the second relayed address, where both IPv4 and IPv6 were granted"),
+        Column("expires", Kind.TIME, "when it expires without another refresh"),
+        Column("refreshes", Kind.COUNT, "refreshes that were granted"),
+        Column("challenges", Kind.COUNT, "requests without credentials that were answered with 401, as is normal"),
+        Column("stale_nonces", Kind.COUNT, "requests answered with 438: to be repeated with the new nonce"),
+        Column("refusals", Kind.COUNT, "requests of any kind that were refused"),
+        Column("unanswered", Kind.COUNT, "requests of any kind without answer although there was time for it"),
+        Column("icmp", Kind.TEXT, "ICMP error that quotes a request, and who sent it"),
+        Column("packets_sent", Kind.COUNT, "datagrams from the client to its peers"),
+        Column("packets_received", Kind.COUNT, "datagrams from peers to the client"),
+        Column("username", Kind.TEXT, "the user whose credentials were shown"),
+        Column("realm", Kind.TEXT, "realm of the credentials"),
+        Column("software", Kind.TEXT, "SOFTWARE of the server"),
+        Column("alternate_server", Kind.ENDPOINT, "where the server sent the client instead (300 Try Alternate)"),
+        Column("even_port", Kind.FLAG, "the client asked for an even port (EVEN-PORT)"),
+        Column("reservation_token", Kind.TEXT, "RESERVATION-TOKEN for, or from, the next higher port, in hex"),
+        Column(
+            "family_error_code", Kind.INTEGER, "why one of two address families was not granted (ADDRESS-ERROR-CODE)"
+        ),
+        Column("moved_from", Kind.ENDPOINT, "the client's address before it moved with a MOBILITY-TICKET (RFC 8016)"),
+        Column("connections", Kind.COUNT, "TCP connections to peers (RFC 6062)"),
+        Column("depth", Kind.COUNT, "how many other relays lie between client and server"),
+        Column("session_ids", Kind.TEXT, "sessions whose candidates it provides, separated by `, `"),
+        Column("first_frame", Kind.INTEGER, "frame of the first request"),
+        Column("last_frame", Kind.INTEGER, "frame of the last message about it"),
+        Column("error_frame", Kind.INTEGER, "frame of the last refusal"),
+    ),
+    "permissions": (
+        *_GRANT,
+        Column("peer", Kind.ENDPOINT, "peer's address, with port 0: a permission is for all its ports"),
+        *_GRANTED,
+    ),
+    "channels": (
+        *_GRANT,
+        Column("peer", Kind.ENDPOINT, "peer's address and port"),
+        *_GRANTED,
+        Column("channel", Kind.INTEGER, "channel number"),
+    ),
     "flows": (
         _VANTAGE,
         _SRC,
@@ -321,6 +417,15 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("syn", Kind.COUNT, "TCP segments that ask for a connection (SYN), retransmissions included"),
         Column("syn_ack", Kind.COUNT, "TCP segments that accept one (SYN and ACK)"),
         Column("rst", Kind.COUNT, "TCP segments that refuse or break one (RST)"),
+        Column(
+            "carrier",
+            Kind.CATEGORY,
+            "`plain`, or inside TURN: then the packets count in the row of the flow that carries them, too",
+            CARRIER,
+        ),
+        Column("carrying_src", Kind.ENDPOINT, "inside TURN: source of the packets that carry it"),
+        Column("carrying_dst", Kind.ENDPOINT, "inside TURN: destination of the packets that carry it"),
+        Column("channel_number", Kind.INTEGER, "number of the channel it travelled in"),
     ),
     "mappings": (
         _VANTAGE,

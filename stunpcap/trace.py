@@ -30,7 +30,8 @@ class Trace:
 
     Attributes
     ----------
-    messages, transactions, sessions, pairs, candidates, flows, mappings, vantages, defects : pandas.DataFrame
+    messages, transactions, sessions, pairs, candidates, allocations, permissions, channels, flows, mappings, vantages,
+    defects : pandas.DataFrame
         The frames; docs/frames.md says what is in them.
     """
 
@@ -87,6 +88,21 @@ class Trace:
     def candidates(self) -> pd.DataFrame:
         """A row for each candidate of each session."""
         return self._frame("candidates")
+
+    @property
+    def allocations(self) -> pd.DataFrame:
+        """A row for each allocation that a client asked a TURN server for."""
+        return self._frame("allocations")
+
+    @property
+    def permissions(self) -> pd.DataFrame:
+        """A row for each permission that was asked for, and each time it was asked for anew after it had lapsed."""
+        return self._frame("permissions")
+
+    @property
+    def channels(self) -> pd.DataFrame:
+        """The same for channels: which peer each number stood for, and when."""
+        return self._frame("channels")
 
     @property
     def flows(self) -> pd.DataFrame:

@@ -15,14 +15,19 @@ import numpy as np
 
 from stunpcap.capture import open_capture
 from stunpcap.capture.reader import Capture
-from stunpcap.schema import TRANSPORT
-from stunpcap.stun.columns import decode_messages, defect_texts
+from stunpcap.schema import FRAMES, TRANSPORT
+from stunpcap.stun.columns import defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
-from stunpcap.table import Pools, Table
-from stunpcap.wire import layers, scan, segments
+from stunpcap.table import MISSING, Pools, Table
+from stunpcap.turn.unwrap import Carried, nesting, unwrap
+from stunpcap.wire import counters, layers, segments
 from stunpcap.wire.linktypes import link_type
 from stunpcap.wire.scan import Datagrams, IcmpError, Scanner
 
+EXTRA = ("flow", "leg", "depth", "ip_id", "direction", "room", "mapped_plain", "transmit_counter", "flags", "has_more")
+"""Columns of messages that no frame shows.  `flow` is a row of the flows, `leg` the one that carries it in the end;
+`depth` how many relays the message is inside of; `room` how many bytes there were from its first byte on; `has_more`
+that it has attributes too rare for columns."""
 Progress = Callable[[int, "int | None"], None]
 
 _TRANSPORT_CODES = np.full(256, -1, np.int8)
@@ -59,12 +64,13 @@ class Vantage:
     offsets: Any
     """For each message where its bytes begin in `payload`, and how many there are: an (n, 2) array."""
     extra: dict[str, Any]
-    """Columns that no frame shows: `ip_id`, `direction`, `mapped_plain`, `transmit_counter`, `flags`,
-    and `room`: how many bytes the datagram had from the message's first byte on."""
+    """Columns that no frame shows: those of `EXTRA`."""
     payload: bytes
     flows: Table
     flow_counters: Any
     """The scanner's own counters, a row a flow."""
+    carried: Carried
+    """What the last rows of `flows` are: flows inside TURN."""
     quotes: list[Quote]
     packets: int
     captured_bytes: int
@@ -122,39 +128,28 @@ def _size(path: str | os.PathLike[str] | IO[bytes]) -> int:
 
 
 def _assemble(capture: Capture, kept: Datagrams, name: str, pools: Pools) -> Vantage:
-    flows = _flows(kept, name, pools)
-    decoded = decode_messages(kept, pools)
-    rows = decoded["datagram"]
-    count = len(rows)
-    flow = kept.flow[rows]
+    unwrapped = unwrap(kept, pools)
+    flows, flow_counters = _flows(kept, unwrapped.carried, name, pools)
+    decoded = unwrapped.columns
+    flow = decoded["flow"]
+    count = len(flow)
     columns = {
         "vantage": np.full(count, pools.texts.number(name)),
-        "frame": kept.frame[rows],
-        "time": kept.time_ns[rows],
-        "src": flows["src"][flow],
-        "dst": flows["dst"][flow],
-        "transport": flows["transport"][flow],
-        "carrier": np.zeros(count, np.int8),
-        "ttl": kept.ttl[rows],
+        **{key: flows[key][flow] for key in ("src", "dst", "transport", "carrier")},
         "defects": defect_texts(decoded["flags"], pools),
+        **{key: values for key, values in decoded.items() if key in _SHOWN},
     }
-    inner = ("datagram", "offset", "captured", "mapped_plain", "transmit_counter", "flags")
-    columns |= {key: values for key, values in decoded.items() if key not in inner}
     return Vantage(
         name=name,
         path=capture.name,
         format=f"{capture.format}, {capture.compression}" if capture.compression else capture.format,
         messages=Table("messages", count, pools, columns),
         offsets=np.stack([decoded["offset"], decoded["captured"]], axis=1),
-        extra={
-            "ip_id": kept.ip_id[rows],
-            "direction": kept.direction[rows],
-            "room": kept.length[rows] - (decoded["offset"] - kept.offset[rows]),
-            **{key: decoded[key] for key in ("mapped_plain", "transmit_counter", "flags")},
-        },
+        extra={key: decoded[key] for key in EXTRA},
         payload=kept.payload,
         flows=flows,
-        flow_counters=kept.flow_counters,
+        flow_counters=flow_counters,
+        carried=unwrapped.carried,
         quotes=_quotes(kept.icmp, pools),
         packets=kept.packets,
         captured_bytes=kept.captured_bytes,
@@ -170,33 +165,51 @@ def _assemble(capture: Capture, kept: Datagrams, name: str, pools: Pools) -> Van
     )
 
 
-def _flows(kept: Datagrams, name: str, pools: Pools) -> Table:
+_SHOWN = {column.name for column in FRAMES["messages"]}
+
+
+def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[Table, Any]:
+    """The flows with their counters.
+
+    Those inside TURN have the addresses of the flow that carries them for the time being; so that relayed data and
+    its carrier are not counted twice, they are told apart by `carrier`.
+    """
     keys = kept.flow_keys
     ports = keys[:, 8]
-    counters = kept.flow_counters
+    counted = np.concatenate([kept.flow_counters, carried.counters])
+    src = pools.endpoints.numbers(np.column_stack([keys[:, :4], ports >> np.uint32(16)]))
+    dst = pools.endpoints.numbers(np.column_stack([keys[:, 4:8], ports & np.uint32(0xFFFF)]))
+    depth, outermost = nesting(carried.parent, len(keys))
+    transport = _TRANSPORT_CODES[keys[:, 9]][outermost]
+    transport[len(keys) :] = TRANSPORT.index("udp")  # whatever carries them, what is inside are datagrams
     columns = {
-        "vantage": np.full(len(keys), pools.texts.number(name)),
-        "src": pools.endpoints.numbers(np.column_stack([keys[:, :4], ports >> np.uint32(16)])),
-        "dst": pools.endpoints.numbers(np.column_stack([keys[:, 4:8], ports & np.uint32(0xFFFF)])),
-        "transport": _TRANSPORT_CODES[keys[:, 9]],
-        "packets": counters[:, scan.PACKETS],
-        "bytes": counters[:, scan.BYTES],
-        "stun": counters[:, scan.N_STUN],
-        "dtls": counters[:, scan.N_DTLS],
-        "rtp": counters[:, scan.N_RTP],
-        "rtcp": counters[:, scan.N_RTCP],
-        "channel": counters[:, scan.N_CHANNEL],
-        "other": counters[:, scan.N_OTHER],
-        "first_time": counters[:, scan.FIRST_TIME],
-        "last_time": counters[:, scan.LAST_TIME],
-        "first_frame": counters[:, scan.FIRST_FRAME],
-        "ttl_min": counters[:, scan.TTL_MIN],
-        "ttl_max": counters[:, scan.TTL_MAX],
-        "syn": kept.flow_tcp[:, segments.SYN],
-        "syn_ack": kept.flow_tcp[:, segments.SYN_ACK],
-        "rst": kept.flow_tcp[:, segments.RST],
+        "vantage": np.full(len(counted), pools.texts.number(name)),
+        "src": src[outermost],
+        "dst": dst[outermost],
+        "transport": transport,
+        "packets": counted[:, counters.PACKETS],
+        "bytes": counted[:, counters.BYTES],
+        "stun": counted[:, counters.N_STUN],
+        "dtls": counted[:, counters.N_DTLS],
+        "rtp": counted[:, counters.N_RTP],
+        "rtcp": counted[:, counters.N_RTCP],
+        "channel": counted[:, counters.N_CHANNEL],
+        "other": counted[:, counters.N_OTHER],
+        "first_time": counted[:, counters.FIRST_TIME],
+        "last_time": counted[:, counters.LAST_TIME],
+        "first_frame": counted[:, counters.FIRST_FRAME],
+        "ttl_min": counted[:, counters.TTL_MIN],
+        "ttl_max": counted[:, counters.TTL_MAX],
+        "carrier": np.concatenate([np.zeros(len(keys), np.int64), carried.carrier]),
+        "carrying_src": np.where(depth > 0, src[outermost], MISSING),
+        "carrying_dst": np.where(depth > 0, dst[outermost], MISSING),
+        "channel_number": np.concatenate([np.full(len(keys), MISSING), carried.channel]),
+        **{
+            name: np.concatenate([kept.flow_tcp[:, column], np.zeros(len(carried), np.int64)])
+            for name, column in (("syn", segments.SYN), ("syn_ack", segments.SYN_ACK), ("rst", segments.RST))
+        },
     }
-    return Table("flows", len(keys), pools, columns)
+    return Table("flows", len(counted), pools, columns), counted
 
 
 def _quotes(errors: list[IcmpError], pools: Pools) -> list[Quote]:

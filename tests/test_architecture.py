@@ -30,7 +30,13 @@ FLOORS = (
     "stunpcap.capture",
     "stunpcap.wire",
     "stunpcap.stun",
+    "stunpcap.turn.unwrap",
     "stunpcap.vantage",
+    "stunpcap.ice.columns",
+    "stunpcap.ice.timers",
+    "stunpcap.ice.rejections",
+    "stunpcap.ice.transactions",
+    "stunpcap.turn",
     "stunpcap.ice",
     "stunpcap.analysis",
     "stunpcap.summary",
@@ -39,7 +45,9 @@ FLOORS = (
     "stunpcap.cli",
 )
 """A module knows those before it and its own floor's.  The tables of STUN stand below `wire`, which needs them to tell
-STUN from media; the rest of `stun` stands above, since it decodes what `wire` found (docs/architecture.md)."""
+STUN from media; the rest of `stun` stands above, since it decodes what `wire` found (docs/architecture.md).  What TURN
+carries is found before anything is correlated, and what a TURN server granted follows from transactions; so `turn`
+stands between parts of its neighbours."""
 
 SETTING_UP = {"stunpcap"}
 """The package itself knows nothing but names: it imports what is asked for."""

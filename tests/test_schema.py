@@ -27,9 +27,12 @@ PROMISED = {
     "responses_received errors_received icmp_received unanswered rtt_min_s rtt_median_s state nominated path "
     "first_time last_time first_frame",
     "candidates": "session_id ufrag address type base server known_from priority checked first_time",
+    "allocations": "client server transport relayed mapped created lifetime_s refreshed ended state error_code "
+    "permissions channels bytes_sent bytes_received",
     "flows": "vantage src dst transport packets bytes stun dtls rtp rtcp channel other first_time last_time",
 }
 """Columns that keep their names and meaning, whatever is added."""
+MOMENTS = ("start", "end", "requested", "created", "refreshed", "expires", "ended")
 
 
 @every_column
@@ -43,7 +46,7 @@ def test_columns_are_declared_in_full(frame: str, one: Column) -> None:
     if one.kind is Kind.SECONDS:
         assert one.name.endswith("_s")
     if one.kind is Kind.TIME:
-        assert one.name.endswith("time") or one.name in ("start", "end")
+        assert one.name.endswith("time") or one.name in MOMENTS
     for number, level in enumerate(one.levels):
         assert one.code(level) == number
 

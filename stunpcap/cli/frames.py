@@ -50,6 +50,21 @@ HELP = {
         "Print address mappings: how others saw each local address, and what that says of NATs.",
         "stunpcap mappings call.pcapng",
     ),
+    "allocations": (
+        "What TURN servers granted and refused.",
+        "Print the allocations: what each client asked a TURN server for, what it got, and how it ended.",
+        "stunpcap allocations call.pcapng --columns client,server,relayed,state,error_code",
+    ),
+    "permissions": (
+        "Which peers a TURN relay let through.",
+        "Print the permissions: which peer addresses each TURN allocation let through, and when.",
+        "stunpcap permissions call.pcapng --json",
+    ),
+    "channels": (
+        "TURN channels and their peers.",
+        "Print the channels of TURN allocations: which peer each number stood for, and when.",
+        "stunpcap channels call.pcapng",
+    ),
     "flows": (
         "All UDP and TCP flows, by what they hold.",
         "Print all UDP and TCP flows, a row for each direction, with packets by what they hold.",
@@ -189,7 +204,20 @@ def _print(table: Table, columns: Sequence[str] | None, form: str, output: str |
             write(text)
 
 
-messages, transactions, sessions, pairs, candidates, mappings, flows, vantages, defects = (
+(
+    messages,
+    transactions,
+    sessions,
+    pairs,
+    candidates,
+    allocations,
+    permissions,
+    channels,
+    mappings,
+    flows,
+    vantages,
+    defects,
+) = (
     _make(frame)
     for frame in (
         "messages",
@@ -197,6 +225,9 @@ messages, transactions, sessions, pairs, candidates, mappings, flows, vantages, 
         "sessions",
         "pairs",
         "candidates",
+        "allocations",
+        "permissions",
+        "channels",
         "mappings",
         "flows",
         "vantages",

@@ -19,7 +19,7 @@ from stunpcap.ice.transactions import OUT, Correlated
 from stunpcap.schema import DTLS, ROLE, SESSION_STATE
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.vantage import Vantage
-from stunpcap.wire import scan
+from stunpcap.wire import counters as kinds
 
 DISCONNECTED_AFTER = 5 * SECOND
 """Silence on the nominated pair, while checks go on, after which agents report `disconnected`."""
@@ -159,8 +159,8 @@ def _time_to_connect(table: Table, rows: Ints, session: Ints, directed: Directed
 def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> tuple[Any, tuple[Ints, Ints]]:
     """DTLS and media on the pairs of each session, from the flow counters.
 
-    Where several captures saw a flow the largest count is taken.  Endpoints used by several sessions in turn count for
-    the last.
+    Where several captures saw a flow, or one capture saw it on both sides of a relay, the largest count is taken.
+    Endpoints used by several sessions in turn count for the last.
     """
     pairs = directed.table
     order = np.argsort(pairs["session_id"], kind="stable")
@@ -173,18 +173,18 @@ def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> t
     media, data, records, protected, alerts = (np.zeros(2 * count, np.int64) for _ in range(5))
     for vantage in vantages:
         flows = vantage.flows
-        busy = np.flatnonzero(flows["packets"] > flows["stun"])
+        busy = _one_leg(flows, np.flatnonzero(flows["packets"] > flows["stun"]))
         way = find([flows[name][busy] for name in ("src", "dst", "transport")], ways)
         busy, way = busy[way >= 0], way[way >= 0]
         counters = vantage.flow_counters[busy].astype(np.int64)
         whose = sender[way] * count + owner[way]
         rtp, application = np.zeros(2 * count, np.int64), np.zeros(2 * count, np.int64)
-        np.add.at(rtp, whose, counters[:, [scan.N_RTP, scan.N_RTCP]].sum(axis=1))
-        np.add.at(application, whose, counters[:, scan.DTLS_DATA])
+        np.add.at(rtp, whose, counters[:, [kinds.N_RTP, kinds.N_RTCP]].sum(axis=1))
+        np.add.at(application, whose, counters[:, kinds.DTLS_DATA])
         media, data = np.maximum(media, rtp), np.maximum(data, application)
-        np.maximum.at(records, whose, counters[:, scan.N_DTLS])
-        np.maximum.at(protected, whose, counters[:, scan.DTLS_PROTECTED])
-        np.maximum.at(alerts, whose, counters[:, scan.DTLS_ALERTS])
+        np.maximum.at(records, whose, counters[:, kinds.N_DTLS])
+        np.maximum.at(protected, whose, counters[:, kinds.DTLS_PROTECTED])
+        np.maximum.at(alerts, whose, counters[:, kinds.DTLS_ALERTS])
     has_records, has_protected = (numbers.reshape(2, count) > 0 for numbers in (records, protected))
     dtls = np.full(count, HANDSHAKE["none"], np.int8)
     dtls[has_records.any(axis=0)] = HANDSHAKE["started"]
@@ -194,6 +194,17 @@ def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> t
     # In DTLS 1.3 a protected handshake record looks like data: it is data only once the handshake is over.
     media += np.where(np.tile(dtls == HANDSHAKE["done"], 2), data, 0)
     return dtls, (media[:count], media[count:])
+
+
+def _one_leg(flows: Table, rows: Ints) -> Ints:
+    """Of what a relay passes on, and is captured on both its sides, the side with more packets."""
+    ends = [flows[name][rows] for name in ("src", "dst", "transport")]
+    leg, legs = group(*ends, *(flows[name][rows] for name in ("carrying_src", "carrying_dst")))
+    packets = np.bincount(leg, flows["packets"][rows], legs)[leg]
+    flow, count = group(*ends)
+    best = first_of(flow, count, np.argsort(-packets, kind="stable"))
+    picked: Ints = rows[leg == leg[best[flow]]]
+    return picked
 
 
 def _states(

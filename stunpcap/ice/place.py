@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from stunpcap.schema import CLASS, CONFIDENCE, PLACE
+from stunpcap.schema import CARRIER, CLASS, CONFIDENCE, PLACE
 from stunpcap.table import Pools
 from stunpcap.vantage import Vantage
-from stunpcap.wire import scan
+from stunpcap.wire import counters as kinds
 
 INITIAL_TTLS = (64, 128, 255)
 """What operating systems start with: Linux and macOS, Windows, some network gear."""
@@ -37,14 +37,15 @@ class Place:
 def find_place(vantage: Vantage, pools: Pools) -> Place:
     """Work out where a capture was taken from the flows that carry STUN."""
     flows, counters = vantage.flows, vantage.flow_counters
-    stun = np.flatnonzero(flows["stun"] > 0)
+    plain = flows["carrier"] == CARRIER.index("plain")  # relayed data shows where the relay is, not where we are
+    stun = np.flatnonzero(plain & (flows["stun"] + flows["channel"] > 0))
     if not len(stun):
         return Place(PLACE.index("unknown"), CONFIDENCE.index("low"), "no STUN", frozenset(), False)
     address_of = pools.endpoints.addresses
     source, target = address_of[flows["src"][stun]], address_of[flows["dst"][stun]]
     parties = set(source.tolist()) | set(target.tolist())
 
-    outbound, inbound = counters[stun, scan.OUTBOUND] > 0, counters[stun, scan.INBOUND] > 0
+    outbound, inbound = counters[stun, kinds.OUTBOUND] > 0, counters[stun, kinds.INBOUND] > 0
     if outbound.any() or inbound.any():
         local = set(source[outbound & ~inbound].tolist()) | set(target[inbound & ~outbound].tolist())
         remote = set(source[inbound & ~outbound].tolist()) | set(target[outbound & ~inbound].tolist())

@@ -15,7 +15,7 @@ import numpy as np
 from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, minimum_in, pick, translate
 from stunpcap.ice.rejections import attach_icmp
 from stunpcap.ice.timers import MILLISECOND, SECOND, TRANSACTION_TIMEOUT, deadlines, round_trips
-from stunpcap.schema import CARRIER, OUTCOME, TRANSACTION_KIND, TRANSPORT
+from stunpcap.schema import OUTCOME, TRANSACTION_KIND, TRANSPORT
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.vantage import Quote, Vantage
 
@@ -79,13 +79,12 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
     in_time = in_time[~messages["duplicate"][in_time]]
     requests = in_time[cls[in_time] == REQUEST]
     responses = in_time[cls[in_time] >= SUCCESS]
-    relayed = messages["carrier"] != CARRIER.index("plain")
 
     # Every message by the addresses of its request: those of a response are the other way round.
     is_response = cls >= SUCCESS
     asker = np.where(is_response, messages["dst"], messages["src"])
     asked = np.where(is_response, messages["src"], messages["dst"])
-    keys, _ = group(ids[: len(messages)], messages["method"], asker, asked, messages["transport"], relayed)
+    keys, _ = group(ids[: len(messages)], messages["method"], asker, asked, messages["transport"])
 
     of_message = np.full(len(messages), -1, np.int64)
     count = _number_transactions(requests, keys, time, of_message)

@@ -23,7 +23,7 @@ CONTEXTS: tuple[tuple[str, ...], ...] = (
 )
 
 # Columns of the rules.
-SHORTEST, LONGEST, STEP, RESERVED, REPEATS, CHECK = range(6)
+SHORTEST, LONGEST, STEP, RESERVED, REPEATS, CHECK, MORE = range(7)
 
 # What more there is to check in a value.
 NOTHING, TEXT, ADDRESS, ERROR, LOOK = range(5)
@@ -38,6 +38,20 @@ _CHECKS: dict[Any, int] = {
     values.unpack_algorithm: LOOK,
     values.unpack_algorithms: LOOK,
 }
+RARE = frozenset(
+    {
+        "ADDITIONAL-ADDRESS-FAMILY",
+        "ADDRESS-ERROR-CODE",
+        "ALTERNATE-SERVER",
+        "CONNECTION-ID",
+        "EVEN-PORT",
+        "ICMP",
+        "MOBILITY-TICKET",
+        "REQUESTED-ADDRESS-FAMILY",
+        "RESERVATION-TOKEN",
+    }
+)
+"""Attributes of TURN that are too rare for columns: a message that has one is marked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,8 @@ def rules() -> Rules:
                 continue
             index[variant, kind] = len(rows)
             check = _CHECKS.get(attribute.decoder, NOTHING)
-            rows.append((*_span(attribute.lengths), attribute.reserved, attribute.repeats, check))
+            more = attribute.name in RARE
+            rows.append((*_span(attribute.lengths), attribute.reserved, attribute.repeats, check, more))
     return Rules(index, np.array(rows, np.int64))
 
 

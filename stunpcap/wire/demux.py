@@ -97,4 +97,6 @@ def demux(b: Buffer, o: int, stop: int, length: int, sport: int, dport: int, dtl
         if 192 <= b[o + 1] <= 223:  # RFC 5761 section 4
             return RTCP if length >= 8 and (u16(b, o + 2) + 1) * 4 <= length else OTHER
         return RTP if length >= 12 + (first & 0x0F) * 4 else OTHER
+    if first == 0xFF and b[o + 1] == 0x10:  # Microsoft's framing in place of a channel: a session id comes first
+        return CHANNEL if 8 <= u16(b, o + 2) == length - 4 else OTHER
     return OTHER

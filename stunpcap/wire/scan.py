@@ -18,6 +18,22 @@ from stunpcap import kernels
 from stunpcap.capture.records import Block, Interface
 from stunpcap.kernels import kernel
 from stunpcap.wire import demux, layers
+from stunpcap.wire.channels import DEEPEST, KEY, open_channels
+from stunpcap.wire.counters import (
+    BYTES,
+    COUNTERS,
+    FIRST_FRAME,
+    FIRST_TIME,
+    INBOUND,
+    LAST_TIME,
+    N_DTLS,
+    N_OTHER,
+    OUTBOUND,
+    PACKETS,
+    TTL_MAX,
+    TTL_MIN,
+    count_payload,
+)
 from stunpcap.wire.cutting import Unit
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reassembler, split_fragment
 from stunpcap.wire.hashing import find_slot, free_slots, new_seed, rehash
@@ -26,6 +42,7 @@ from stunpcap.wire.segments import (
     FLAGS,
     OTHERS,
     OURS,
+    REVERSE,
     SEGMENT,
     TCP_COLUMNS,
     note_segment,
@@ -36,31 +53,6 @@ from stunpcap.wire.segments import STATE as TCP_STATE
 from stunpcap.wire.streams import Streams
 
 Ints = npt.NDArray[np.int64]
-
-# Columns of the flow counters.
-(
-    PACKETS,
-    BYTES,
-    N_STUN,
-    N_DTLS,
-    N_RTP,
-    N_RTCP,
-    N_CHANNEL,
-    N_OTHER,
-    FIRST_TIME,
-    LAST_TIME,
-    FIRST_FRAME,
-    TTL_MIN,
-    TTL_MAX,
-    INBOUND,
-    OUTBOUND,
-    DTLS_DATA,
-    DTLS_PROTECTED,
-    DTLS_ALERTS,
-) = range(18)
-COUNTERS = 18
-KEY = 10
-"""Words of a flow's key: source, destination, ports, protocol."""
 
 # Columns of the rows that the kernel notes.
 (ROW_PACKET, ROW_FLOW, ROW_START, ROW_STOP, ROW_LENGTH, ROW_KIND, ROW_TTL, ROW_DIRECTION, ROW_IP_ID) = range(9)
@@ -83,52 +75,6 @@ STATE = 8
 which the header of what may be a packet in a tunnel was cut."""
 COMPILE_ABOVE = 60_000
 """Packets from which on compiled code is faster, its loading included."""
-
-
-@kernels.inner
-def count_dtls(b: layers.Buffer, o: int, stop: int, counters: Any, flow: int) -> None:
-    """Look at the records of a DTLS datagram: application data, protected records, alerts in the clear."""
-    data = False
-    protected = False
-    alert = False
-    while o < stop:
-        kind = int(b[o])
-        if kind & 0xE0 == 0x20:  # DTLS 1.3 unified header (RFC 9147 section 4): protected, its type hidden
-            protected = True
-            data = True
-            break
-        if o + 13 > stop:
-            break
-        epoch = layers.u16(b, o + 3)
-        protected = protected or epoch > 0
-        data = data or kind == 23
-        alert = alert or (kind == 21 and epoch == 0)
-        o += 13 + layers.u16(b, o + 11)
-    counters[flow, DTLS_DATA] += data
-    counters[flow, DTLS_PROTECTED] += protected
-    counters[flow, DTLS_ALERTS] += alert
-
-
-@kernels.inner
-def count_payload(
-    b: layers.Buffer, start: int, stop: int, length: int, sport: int, dport: int, counters: Any, flow: int
-) -> int:
-    """Count a payload in its flow by its kind, and return that."""
-    kind = demux.demux(b, start, stop, length, sport, dport, int(counters[flow, N_DTLS]))
-    if kind == demux.RTP:
-        counters[flow, N_RTP] += 1
-    elif kind == demux.OTHER:
-        counters[flow, N_OTHER] += 1
-    elif kind == demux.RTCP:
-        counters[flow, N_RTCP] += 1
-    elif kind == demux.CHANNEL:
-        counters[flow, N_CHANNEL] += 1
-    elif kind == demux.DTLS:
-        counters[flow, N_DTLS] += 1
-        count_dtls(b, start, stop, counters, flow)
-    else:
-        counters[flow, N_STUN] += 1
-    return kind
 
 
 @kernel
@@ -167,7 +113,7 @@ def scan(
     limit = min(len(slots) // 2, len(keys))
     i = begin
     while i < len(offset):
-        if n_flows >= limit:
+        if n_flows + DEEPEST >= limit:
             break
         start = int(offset[i])
         stop = start + int(caplen[i])
@@ -245,8 +191,34 @@ def scan(
             i += 1
             continue
         kind = count_payload(
-            b, f[layers.START], f[layers.STOP], f[layers.LENGTH], f[layers.SPORT], f[layers.DPORT], counters, flow
+            b,
+            f[layers.START],
+            f[layers.STOP],
+            f[layers.LENGTH],
+            f[layers.SPORT],
+            f[layers.DPORT],
+            int(counters[flow, N_DTLS]),
+            counters,
+            flow,
         )
+        if kind == demux.CHANNEL:
+            n_flows, flow, kind, f[layers.START], f[layers.STOP], f[layers.LENGTH] = open_channels(
+                b,
+                f[layers.START],
+                f[layers.STOP],
+                flow,
+                n_flows,
+                f[layers.PROTO],
+                int(time_ns[i]),
+                first_frame + i,
+                f[layers.TTL],
+                toward,
+                key,
+                seed,
+                slots,
+                keys,
+                counters,
+            )
         if kind == demux.OTHER:
             seen = f[layers.STOP] - f[layers.START]
             if seen < 8 and seen < f[layers.LENGTH]:
@@ -276,25 +248,66 @@ def scan(
 
 
 @kernel
-def scan_units(b: Any, units: Any, keys: Any, counters: Any, rows: Any) -> int:
-    """Do with what came out of TCP streams as with the payloads of datagrams; returns how many rows were written.
+def scan_units(
+    b: Any,
+    units: Any,
+    marks: Any,
+    begin: int,
+    key: Any,
+    seed: int,
+    slots: Any,
+    keys: Any,
+    counters: Any,
+    state: Any,
+    rows: Any,
+) -> int:
+    """Do with what came out of TCP streams as with the payloads of datagrams; returns where it stopped, as `scan` does.
 
-    A unit is a row already, but for its kind; START and STOP are places in `b`.
+    A unit is a row already, but for its kind; START and STOP are places in `b`.  `marks` begin with frame and time.
     """
-    n_rows = 0
-    for i in range(len(units)):
+    n_flows, n_rows = int(state[N_FLOWS]), int(state[N_ROWS])
+    limit = min(len(slots) // 2, len(keys))
+    i = begin
+    while i < len(units):
+        if n_flows + DEEPEST >= limit:
+            break
         flow = int(units[i, ROW_FLOW])
         start = int(units[i, ROW_START])
         stop = int(units[i, ROW_STOP])
         ports = int(keys[flow, 8] & 0xFFFFFFFF)  # signed in compiled code, too
         length = int(units[i, ROW_LENGTH])
-        kind = count_payload(b, start, stop, length, ports >> 16, ports & 0xFFFF, counters, flow)
+        before = int(counters[flow, N_DTLS])
+        kind = count_payload(b, start, stop, length, ports >> 16, ports & 0xFFFF, before, counters, flow)
+        if kind == demux.CHANNEL:
+            n_flows, flow, kind, start, stop, length = open_channels(
+                b,
+                start,
+                stop,
+                flow,
+                n_flows,
+                layers.TCP,
+                int(marks[i, 1]),
+                int(marks[i, 0]),
+                int(units[i, ROW_TTL]),
+                int(units[i, ROW_DIRECTION]),
+                key,
+                seed,
+                slots,
+                keys,
+                counters,
+            )
         if demux.is_stun(kind):
             for k in range(ROW):
                 rows[n_rows, k] = units[i, k]
+            rows[n_rows, ROW_FLOW] = flow
+            rows[n_rows, ROW_START] = start
+            rows[n_rows, ROW_STOP] = stop
+            rows[n_rows, ROW_LENGTH] = length
             rows[n_rows, ROW_KIND] = kind
             n_rows += 1
-    return n_rows
+        i += 1
+    state[N_FLOWS], state[N_ROWS] = n_flows, n_rows
+    return i
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +334,7 @@ class Datagrams:
     frame: Ints
     time_ns: Ints
     flow: Ints
+    """Row of `flow_keys`, or beyond these of `channel_keys`: the datagram is what ChannelData holds."""
     offset: Ints
     """Where each datagram's payload begins in `payload`."""
     captured: Ints
@@ -344,6 +358,9 @@ class Datagrams:
     """Packets that are no IP, by EtherType."""
     protocols: dict[int, int]
     """Packets with neither UDP, TCP nor an ICMP error, by IP protocol."""
+    channel_keys: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    """Carrying flow and number of each channel in them.  Channels are numbered on from the last flow."""
+    channel_counters: Ints = field(default_factory=lambda: np.zeros((0, COUNTERS), np.int64))
     not_ip: dict[str, int] = field(default_factory=dict)
     """Packets that are no IP and have no EtherType: what they are, how many."""
     flow_tcp: Ints = field(default_factory=lambda: np.zeros((0, TCP_COLUMNS), np.int64))
@@ -542,7 +559,18 @@ class Scanner:
         table[:, ROW_LENGTH] = [unit.length for unit in units]
         table[:, [ROW_TTL, ROW_DIRECTION, ROW_IP_ID]] = marks[:, 2:]
         rows = np.empty_like(table)
-        kept = rows[: scan_units.run(fast, payload, table, self._keys, self._counters, rows)]
+        state = np.zeros(STATE, np.int64)
+        state[N_FLOWS] = self._flows
+        key: Any = np.zeros(KEY, np.int64) if fast else self._key
+        begin = 0
+        while True:
+            flows = (self._seed, self._slots, self._keys, self._counters)
+            begin = scan_units.run(fast, payload, table, marks, begin, key, *flows, state, rows)
+            self._flows = int(state[N_FLOWS])
+            if begin >= len(units):
+                break
+            self._grow_flows(len(self._keys) * 4, self._keys, self._counters, self._flows)
+        kept = rows[: state[N_ROWS]]
         self._keep(payload, kept, marks[kept[:, ROW_PACKET], 0], marks[kept[:, ROW_PACKET], 1])
 
     def _keep(self, data: memoryview, rows: Ints, frames: Ints, times: Ints) -> None:
@@ -639,6 +667,14 @@ class Scanner:
             )
         )
 
+    def _number_flows(self) -> tuple[Ints, Ints, Ints]:
+        """The final number of each row of the flow table: channels come last; which rows are flows and channels."""
+        is_channel = self._keys[: self._flows, 9] >> np.uint32(16) > 0
+        flows, channels = np.flatnonzero(~is_channel), np.flatnonzero(is_channel)
+        number = np.empty(self._flows, np.int64)
+        number[np.concatenate([flows, channels])] = np.arange(self._flows)
+        return number, flows, channels
+
     def finish(self) -> Datagrams:
         """Everything that was kept, in order of frames."""
         while unfinished := self._reassembler.finish():  # what comes out may hold fragments itself
@@ -657,10 +693,14 @@ class Scanner:
         order = np.argsort(frames, kind="stable")
         rows, frames, times = rows[order], frames[order], times[order]
         captured = rows[:, ROW_STOP] - rows[:, ROW_START]
+        number, flows, channels = self._number_flows()
+        flow_tcp = self._tcp[flows]
+        paired = flow_tcp[:, REVERSE] > 0
+        flow_tcp[paired, REVERSE] = number[flow_tcp[paired, REVERSE] - 1] + 1
         return Datagrams(
             frame=frames,
             time_ns=times,
-            flow=rows[:, ROW_FLOW],
+            flow=number[rows[:, ROW_FLOW]],
             offset=np.cumsum(captured) - captured,
             captured=captured,
             length=rows[:, ROW_LENGTH],
@@ -669,9 +709,11 @@ class Scanner:
             direction=rows[:, ROW_DIRECTION],
             ip_id=rows[:, ROW_IP_ID],
             payload=b"".join([self._payload[row] for row in order.tolist()]),
-            flow_keys=self._keys[: self._flows],
-            flow_counters=self._counters[: self._flows],
-            flow_tcp=self._tcp[: self._flows],
+            flow_keys=self._keys[flows],
+            flow_counters=self._counters[flows],
+            flow_tcp=flow_tcp,
+            channel_keys=np.column_stack([number[self._keys[channels, 8]], self._keys[channels, 9] >> np.uint32(16)]),
+            channel_counters=self._counters[channels],
             icmp=self._icmp,
             packets=self.packets,
             captured_bytes=self._bytes,

@@ -101,7 +101,7 @@ class Row:
 
 
 def rows(kept):
-    """The datagrams that were kept."""
+    """The datagrams that were kept, but for those that ChannelData holds."""
     return [
         Row(
             int(kept.frame[i]),
@@ -113,6 +113,7 @@ def rows(kept):
             int(kept.direction[i]),
         )
         for i in range(len(kept.frame))
+        if kept.flow[i] < len(kept.flow_keys)
     ]
 
 

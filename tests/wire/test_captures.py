@@ -12,8 +12,9 @@ from stunpcap.capture import open_capture
 from stunpcap.stun.columns import decode_messages
 from stunpcap.table import Pools, hex_id
 from stunpcap.wire import layers, segments
+from stunpcap.wire.counters import N_CHANNEL, N_DTLS, N_OTHER, N_RTCP, N_RTP, N_STUN, PACKETS
 from stunpcap.wire.demux import STUN, STUN_CUT
-from stunpcap.wire.scan import N_CHANNEL, N_DTLS, N_OTHER, N_RTCP, N_RTP, N_STUN, PACKETS, Scanner
+from stunpcap.wire.scan import Scanner
 
 WILD = sorted(path.name for path in SHARED.iterdir() if ".pcap" in path.name) if SHARED.is_dir() else []
 
@@ -32,7 +33,9 @@ def test_messages_of_wireshark(name):
     kept, _ = scan_file(SHARED / name)
     columns = decode_messages(kept, Pools())
     frames = kept.frame[columns["datagram"]].tolist()
-    ours = Counter(zip(frames, map(hex_id, columns["transaction_id"].tolist()), strict=True))
+    direct = (kept.flow[columns["datagram"]] < len(kept.flow_keys)).tolist()
+    ids = map(hex_id, columns["transaction_id"].tolist())
+    ours = Counter(key for key, is_direct in zip(zip(frames, ids, strict=True), direct, strict=True) if is_direct)
     theirs = Counter()
     quotes = set()
     with (SHARED / "wireshark" / f"{name}.tsv").open() as file:

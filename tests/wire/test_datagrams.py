@@ -5,7 +5,7 @@ import pytest
 from scanning import Flow, flows, needs_tshark, rows, scan_packets, tshark, write_pcap
 
 from stunpcap.wire import demux
-from stunpcap.wire.scan import BYTES, N_OTHER, PACKETS
+from stunpcap.wire.counters import BYTES, N_OTHER, PACKETS
 
 REQUEST = p.stun_request()
 

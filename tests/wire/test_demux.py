@@ -4,6 +4,7 @@ import packets as p
 import pytest
 from scanning import rows, scan_packets
 
+from stunpcap.wire.counters import DTLS_ALERTS, DTLS_DATA, DTLS_PROTECTED, N_DTLS, N_OTHER, N_STUN
 from stunpcap.wire.demux import (
     CHANNEL,
     CLASSIC,
@@ -17,7 +18,6 @@ from stunpcap.wire.demux import (
     ZOOM_ATTRIBUTES,
     demux,
 )
-from stunpcap.wire.scan import DTLS_ALERTS, DTLS_DATA, DTLS_PROTECTED, N_DTLS, N_OTHER, N_STUN
 
 ID16 = bytes(range(1, 17))
 MAPPED = b"\0\1\0\x08\0\1\x13\x88\xc0\0\2\1"

@@ -7,8 +7,7 @@ import packets as p
 import pytest
 from scanning import block_of, flow_of
 
-from stunpcap.wire.hashing import find_slot, free_slots, rehash
-from stunpcap.wire.scan import (
+from stunpcap.wire.counters import (
     BYTES,
     FIRST_FRAME,
     FIRST_TIME,
@@ -24,8 +23,9 @@ from stunpcap.wire.scan import (
     PACKETS,
     TTL_MAX,
     TTL_MIN,
-    Scanner,
 )
+from stunpcap.wire.hashing import find_slot, free_slots, rehash
+from stunpcap.wire.scan import Scanner
 
 KINDS = (N_STUN, N_DTLS, N_RTP, N_RTCP, N_CHANNEL, N_OTHER)
 PAYLOADS = (p.stun_request(), p.dtls(), p.rtp(), p.rtcp(), p.channel_data(), b"else")

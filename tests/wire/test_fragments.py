@@ -11,8 +11,8 @@ from stunpcap.stun.columns import decode_messages
 from stunpcap.stun.defects import Defect
 from stunpcap.table import Pools
 from stunpcap.wire import fragments
+from stunpcap.wire.counters import PACKETS
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, WHOLE, Reassembler
-from stunpcap.wire.scan import PACKETS
 
 MISSING_TEXT = "IP fragments of a packet are missing"
 REPEATED_TEXT = "IP fragment captured again after its packet was whole"

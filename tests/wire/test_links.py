@@ -5,7 +5,7 @@ import pytest
 from scanning import Flow, flows, needs_tshark, rows, scan_packets, tshark, write_pcap
 
 from stunpcap.wire import demux
-from stunpcap.wire.scan import INBOUND, OUTBOUND
+from stunpcap.wire.counters import INBOUND, OUTBOUND
 
 V4 = Flow(p.A, p.SPORT, p.B, p.DPORT, 17)
 V6 = Flow(p.A6, p.SPORT, p.B6, p.DPORT, 17)

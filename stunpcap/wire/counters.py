@@ -1,0 +1,115 @@
+"""What is counted of a flow: packets and bytes, the kinds of their payloads, times, and where they were going.
+
+A flow is one direction of a 5-tuple, or of one channel of a TURN server inside it (`stunpcap.wire.channels`): both are
+counted by the same few lines, so that media in a relay is counted as media anywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stunpcap.kernels import inner
+from stunpcap.wire import demux
+from stunpcap.wire.words import Buffer, u16
+
+# Columns of the flow counters.
+(
+    PACKETS,
+    BYTES,
+    N_STUN,
+    N_DTLS,
+    N_RTP,
+    N_RTCP,
+    N_CHANNEL,
+    N_OTHER,
+    FIRST_TIME,
+    LAST_TIME,
+    FIRST_FRAME,
+    TTL_MIN,
+    TTL_MAX,
+    INBOUND,
+    OUTBOUND,
+    DTLS_DATA,
+    DTLS_PROTECTED,
+    DTLS_ALERTS,
+) = range(18)
+COUNTERS = 18
+
+
+@inner
+def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> None:
+    """Look at the records of a DTLS datagram: application data, protected records, alerts in the clear."""
+    data = False
+    protected = False
+    alert = False
+    while o < stop:
+        kind = int(b[o])
+        if kind & 0xE0 == 0x20:  # DTLS 1.3 unified header (RFC 9147 section 4): protected, its type hidden
+            protected = True
+            data = True
+            break
+        if o + 13 > stop:
+            break
+        epoch = u16(b, o + 3)
+        protected = protected or epoch > 0
+        data = data or kind == 23
+        alert = alert or (kind == 21 and epoch == 0)
+        o += 13 + u16(b, o + 11)
+    counters[flow, DTLS_DATA] += data
+    counters[flow, DTLS_PROTECTED] += protected
+    counters[flow, DTLS_ALERTS] += alert
+
+
+@inner
+def count_packet(
+    counters: Any, flow: int, new: bool, size: int, time_ns: int, frame: int, ttl: int, toward: int
+) -> None:
+    """Count one datagram of `size` bytes; `toward` is 1 if it was received by the capturing host, 2 if sent."""
+    if new:
+        counters[flow, FIRST_TIME] = time_ns
+        counters[flow, LAST_TIME] = time_ns
+        counters[flow, FIRST_FRAME] = frame
+        counters[flow, TTL_MIN] = ttl
+        counters[flow, TTL_MAX] = ttl
+    counters[flow, PACKETS] += 1
+    counters[flow, BYTES] += size
+    counters[flow, FIRST_TIME] = min(int(counters[flow, FIRST_TIME]), time_ns)
+    counters[flow, LAST_TIME] = max(int(counters[flow, LAST_TIME]), time_ns)
+    counters[flow, TTL_MIN] = min(int(counters[flow, TTL_MIN]), ttl)
+    counters[flow, TTL_MAX] = max(int(counters[flow, TTL_MAX]), ttl)
+    if toward == 1:
+        counters[flow, INBOUND] += 1
+    elif toward == 2:
+        counters[flow, OUTBOUND] += 1
+
+
+@inner
+def count_payload(
+    b: Buffer, o: int, stop: int, length: int, sport: int, dport: int, dtls_before: int, counters: Any, flow: int
+) -> int:
+    """Count a payload in its flow by its kind, and return that."""
+    kind = demux.demux(b, o, stop, length, sport, dport, dtls_before)
+    if kind == demux.RTP:
+        counters[flow, N_RTP] += 1
+    elif kind == demux.OTHER:
+        counters[flow, N_OTHER] += 1
+    elif kind == demux.RTCP:
+        counters[flow, N_RTCP] += 1
+    elif kind == demux.CHANNEL:
+        counters[flow, N_CHANNEL] += 1
+    elif kind == demux.DTLS:
+        counters[flow, N_DTLS] += 1
+        count_dtls(b, o, stop, counters, flow)
+    else:
+        counters[flow, N_STUN] += 1
+    return kind
+
+
+@inner
+def count_relayed(b: Buffer, o: int, stop: int, length: int, counters: Any, flow: int) -> int:
+    """The same for relayed data, whose ports are not known here.
+
+    DTLS 1.3 need not have begun in this flow, it may have come by another carrier: relays are for WebRTC, where nothing
+    else begins like it (RFC 9443 section 3).
+    """
+    return count_payload(b, o, stop, length, 0, 0, 1, counters, flow)
