@@ -22,12 +22,14 @@ from stunpcap.stun.decode import (
     D_CUT,
     D_LENGTH_BEYOND,
     D_TRAILING,
+    DATA_SPAN,
     DATAGRAM,
     ERROR_CODE,
     FINGERPRINT_AT,
     FLAGS,
     FOUND,
     HAS_MAPPED,
+    HAS_MORE,
     HAS_PEER,
     HAS_PLAIN_MAPPED,
     HAS_RELAYED,
@@ -83,7 +85,9 @@ def decode_messages(kept: Datagrams, pools: Pools) -> dict[str, Any]:
     -------
     dict
         Columns by name, each with one entry a message: `datagram` (row of `kept`), `offset` and `captured` (where its
-        bytes lie in `kept.payload`), and everything of the `messages` frame that the message itself tells.
+        bytes lie in `kept.payload`), `data_at` and `data_length` (where the value of DATA begins, and its true length;
+        -1 if there is none), `has_more` (it has attributes that only `stun.Message` reads), and everything of the
+        `messages` frame that the message itself tells.
     """
     buffer = memoryview(kept.payload)
     fast = kernels.wanted(len(kept.frame), COMPILE_ABOVE)
@@ -142,6 +146,9 @@ def _columns(payload: bytes, out: Ints, pools: Pools) -> dict[str, Any]:
         "flags": _looked_into(payload, out),
         "retransmit_count": out[:, RETRANSMIT],
         "transmit_counter": out[:, TRANSMIT],
+        "data_at": out[:, DATA_SPAN],
+        "data_length": out[:, DATA_SPAN + 1],
+        "has_more": out[:, HAS_MORE] != 0,
     }
 
 

@@ -12,7 +12,7 @@ from stunpcap.kernels import inner, kernel
 from stunpcap.stun import rules
 from stunpcap.stun.defects import Defect
 from stunpcap.stun.registry import ATTRIBUTES, attribute
-from stunpcap.stun.rules import ADDRESS, CHECK, ERROR, LONGEST, LOOK, REPEATS, RESERVED, SHORTEST, STEP, TEXT
+from stunpcap.stun.rules import ADDRESS, CHECK, ERROR, LONGEST, LOOK, MORE, REPEATS, RESERVED, SHORTEST, STEP, TEXT
 from stunpcap.table import V4_PREFIX
 from stunpcap.wire import demux
 from stunpcap.wire.layers import Buffer, has_cookie, u16, u32
@@ -26,6 +26,7 @@ MESSAGE_INTEGRITY = attribute("MESSAGE-INTEGRITY").type
 MESSAGE_INTEGRITY_SHA256 = attribute("MESSAGE-INTEGRITY-SHA256").type
 ERROR_CODE = attribute("ERROR-CODE").type
 CHANNEL_NUMBER = attribute("CHANNEL-NUMBER").type
+DATA = attribute("DATA").type
 LIFETIME = attribute("LIFETIME").type
 PRIORITY = attribute("PRIORITY").type
 USE_CANDIDATE = attribute("USE-CANDIDATE").type
@@ -51,7 +52,8 @@ PRIO, USE, CODE, LIFE, CHANNEL, INTEGRITY, FINGERPRINT_AT, FLAGS, RETRANSMIT, TR
 HAS_MAPPED, HAS_PLAIN_MAPPED, HAS_RELAYED, HAS_PEER = range(23, 27)
 USER_TEXT, REASON_TEXT, REALM_TEXT, SOFTWARE_TEXT = range(27, 35, 2)
 MAPPED, PLAIN_MAPPED, RELAYED, PEER = range(35, 55, 5)
-WIDTH = 55
+DATA_SPAN, HAS_MORE = 55, 57
+WIDTH = 58
 FOUND = 6
 """Columns of the rows that `find` writes: DATAGRAM to SIZE."""
 
@@ -183,7 +185,7 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
             row[ID + k] = u32(b, at + 4 + 4 * k)
         for k in range(ROLE, WIDTH):
             row[k] = -1
-        for k in (USE, INTEGRITY, HAS_MAPPED, HAS_PLAIN_MAPPED, HAS_RELAYED, HAS_PEER):
+        for k in (USE, INTEGRITY, HAS_MAPPED, HAS_PLAIN_MAPPED, HAS_RELAYED, HAS_PEER, HAS_MORE):
             row[k] = 0
         end = at + int(row[SIZE])
         ice = variant == rules.RFC and kind & 0x0110 == 0 and has_attribute(b, at, stop, PRIORITY)
@@ -216,6 +218,7 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
             seen[rule] = m
             if not first and not spans[rule, REPEATS]:
                 flags |= D_DUPLICATE
+            row[HAS_MORE] |= int(spans[rule, MORE]) if first else int(spans[rule, REPEATS])
 
             # What matters by its presence alone.
             if kind_of == MESSAGE_INTEGRITY:
@@ -236,6 +239,9 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
 
             elif kind_of == SHORT_INTEGRITY:
                 row[INTEGRITY] = 1
+            elif kind_of == DATA and first:
+                row[DATA_SPAN] = value
+                row[DATA_SPAN + 1] = min(size, end - value)
 
             # Whether its value is well-formed.
             mapped_first = kind_of in (XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS) and row[HAS_MAPPED] == 0
