@@ -46,7 +46,7 @@ class Unit:
 
 @dataclass(slots=True)
 class Losses:
-    """What could not be read: how often, how many bytes, and the mark of a segment beside the first."""
+    """What could not be read: how often, how many bytes, and the mark of the first segment that showed it."""
 
     count: int = 0
     size: int = 0
@@ -122,8 +122,8 @@ class Cutter:
             else:
                 at = self._frames(payload, at)
 
-    def miss(self, size: int) -> None:
-        """Pass over bytes that are missing."""
+    def miss(self, size: int, mark: Mark) -> None:
+        """Pass over bytes that are missing in, or in front of, the segment with that mark."""
         missing = self.skip
         if self.need:
             missing = self.need - len(self.buffer)
@@ -133,7 +133,7 @@ class Cutter:
         self.skip = max(0, missing - size)
         if size > missing:
             if self.certain:
-                self.output.strays.add(size - missing, self.mark)
+                self.output.strays.add(size - missing, mark)
             self.certain = self.begins = False
 
     def end(self) -> None:

@@ -22,6 +22,8 @@ METHOD_BITS = 0x3EEF
 DATA_ATTRIBUTE = 0x0013
 LONGEST = 4096
 """A message found in the middle of a stream is not longer."""
+FAR = 1 << 28
+"""Bytes that a stream never jumps: a sequence number farther away belongs to another connection."""
 DECIDES = 12
 """Bytes at the beginning of a frame that always tell whether it is one."""
 
@@ -90,6 +92,24 @@ def chain_ends(b: Buffer, o: int, stop: int, framing: int) -> bool:
             return False
         o += size
     return o == stop
+
+
+@inner
+def frames_in(b: Buffer, o: int, stop: int, framing: int) -> int:
+    """How many frames there are between two boundaries."""
+    count = 0
+    while o < stop:
+        o += frame_size(b, o, stop, framing)
+        count += 1
+    return count
+
+
+@inner
+def unit_in(b: Buffer, o: int, framing: int) -> tuple[int, int]:
+    """Where the message or packet begins in the frame at `o`, and how long it is."""
+    if framing == COUNTED:
+        return o + 2, u16(b, o)
+    return o, (4 if b[o] >= 0x40 else HEADER) + u16(b, o + 2)
 
 
 def find_boundary(data: bytes, segment: int, framing: int, channels: set[int]) -> tuple[int, int]:

@@ -36,15 +36,19 @@ from stunpcap.wire.counters import (
 )
 from stunpcap.wire.cutting import Unit
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reassembler, split_fragment
+from stunpcap.wire.framing import frame_size, frames_in, unit_in
 from stunpcap.wire.hashing import find_slot, free_slots, new_seed, rehash
 from stunpcap.wire.linktypes import LLC, RAW, link_type
 from stunpcap.wire.segments import (
     FLAGS,
+    FRAMING,
+    NEXT,
     OTHERS,
     OURS,
     REVERSE,
     SEGMENT,
     TCP_COLUMNS,
+    ahead,
     note_segment,
     pair_up,
     watch,
@@ -73,8 +77,26 @@ SPECIAL = SPECIAL_SRC + 4
 STATE = 8
 """State of a scan.  Unseen: packets of whose payload too little was captured to tell what it is.  Tunnel cut: those in
 which the header of what may be a packet in a tunnel was cut."""
+MORE_ROWS = 1 << 12
+"""Rows beyond one a packet: segments of TCP may hold several messages."""
 COMPILE_ABOVE = 60_000
 """Packets from which on compiled code is faster, its loading included."""
+
+
+@kernels.inner
+def note_row(
+    row: Any, packet: int, flow: int, start: int, stop: int, length: int, kind: int, f: layers.Fields, toward: int
+) -> None:
+    """Write the row of a payload that is kept."""
+    row[ROW_PACKET] = packet
+    row[ROW_FLOW] = flow
+    row[ROW_START] = start
+    row[ROW_STOP] = stop
+    row[ROW_LENGTH] = length
+    row[ROW_KIND] = kind
+    row[ROW_TTL] = f[layers.TTL]
+    row[ROW_DIRECTION] = toward
+    row[ROW_IP_ID] = f[layers.IP_ID]
 
 
 @kernel
@@ -184,8 +206,48 @@ def scan(
                 i += 1
                 continue
             if watch(b, f, tcp, flow):
-                note_segment(b, f, tcp, flow, i, toward, segments[n_segments])
-                n_segments += 1
+                o = f[layers.START]
+                end = ahead(b, f, tcp, flow)
+                most = frames_in(b, o, end, int(tcp[flow, FRAMING]))
+                if end < 0 or n_rows + most + len(offset) - i > len(rows) or n_flows + DEEPEST * most >= limit:
+                    note_segment(b, f, tcp, flow, i, toward, segments[n_segments])
+                    n_segments += 1
+                    end = o
+                framing = int(tcp[flow, FRAMING])
+                if end > o:
+                    tcp[flow, NEXT] = (int(tcp[flow, NEXT]) + end - o) & 0xFFFFFFFF
+                while o < end:
+                    start, length = unit_in(b, o, framing)
+                    o += frame_size(b, o, end, framing)
+                    stop = start + length
+                    if length == 0:
+                        continue
+                    before = int(counters[flow, N_DTLS])
+                    kind = count_payload(
+                        b, start, stop, length, f[layers.SPORT], f[layers.DPORT], before, counters, flow
+                    )
+                    holder = flow
+                    if kind == demux.CHANNEL:
+                        n_flows, holder, kind, start, stop, length = open_channels(
+                            b,
+                            start,
+                            stop,
+                            flow,
+                            n_flows,
+                            layers.TCP,
+                            int(time_ns[i]),
+                            first_frame + i,
+                            f[layers.TTL],
+                            toward,
+                            key,
+                            seed,
+                            slots,
+                            keys,
+                            counters,
+                        )
+                    if demux.is_stun(kind):
+                        note_row(rows[n_rows], i, holder, start, stop, length, kind, f, toward)
+                        n_rows += 1
             if f[layers.LENGTH] <= 0 or tcp[flow, TCP_STATE] != OURS:
                 counters[flow, N_OTHER] += 1
             i += 1
@@ -230,16 +292,7 @@ def scan(
                     state[FIRST_TUNNEL_CUT] = i
                 state[N_TUNNEL_CUT] += 1
         elif demux.is_stun(kind):
-            row = rows[n_rows]
-            row[ROW_PACKET] = i
-            row[ROW_FLOW] = flow
-            row[ROW_START] = f[layers.START]
-            row[ROW_STOP] = f[layers.STOP]
-            row[ROW_LENGTH] = f[layers.LENGTH]
-            row[ROW_KIND] = kind
-            row[ROW_TTL] = f[layers.TTL]
-            row[ROW_DIRECTION] = toward
-            row[ROW_IP_ID] = f[layers.IP_ID]
+            note_row(rows[n_rows], i, flow, f[layers.START], f[layers.STOP], f[layers.LENGTH], kind, f, toward)
             n_rows += 1
         i += 1
     state[N_FLOWS], state[N_ROWS], state[N_SPECIALS] = n_flows, n_rows, n_specials
@@ -464,7 +517,7 @@ class Scanner:
     ) -> Ints:
         """Scan packets; returns the rows of those that the kernel leaves to Python."""
         count = len(columns[0])
-        rows = np.empty((count, ROW), np.int64)
+        rows = np.empty((count + MORE_ROWS, ROW), np.int64)
         segments = np.empty((count, SEGMENT), np.int64)
         specials = np.empty((count, SPECIAL), np.int64)
         state = np.zeros(STATE, np.int64)
@@ -538,11 +591,18 @@ class Scanner:
         if not len(segments):
             return
         units = []
+        touched = {}
         for segment in segments.tolist():
-            packet, flow, reverse, seq, first, start, stop, length, ttl, direction, ip_id = segment
+            packet, flow, reverse, seq, first, start, stop, length, ttl, direction, ip_id, framing, going_on = segment
+            if framing:
+                self._streams.resume(flow, reverse, first, framing, going_on)
+            touched[flow] = reverse
             mark = (first_frame + packet, int(times[packet]), ttl, direction, ip_id)
             units += self._streams.add(flow, reverse, mark, seq, first, data[start:stop].tobytes(), length)
         self._take_units(units, fast)
+        for flow, reverse in touched.items():
+            if self._tcp[flow, TCP_STATE] == OURS:
+                self._tcp[flow, [FRAMING, NEXT]] = self._streams.idle(flow, reverse)
 
     def _take_units(self, units: list[Unit], fast: bool) -> None:
         """Count what came out of streams, and keep what is STUN."""
@@ -671,6 +731,8 @@ class Scanner:
         """The final number of each row of the flow table: channels come last; which rows are flows and channels."""
         is_channel = self._keys[: self._flows, 9] >> np.uint32(16) > 0
         flows, channels = np.flatnonzero(~is_channel), np.flatnonzero(is_channel)
+        # Those on TCP come when their streams are put together, be that in the kernel or after it.
+        channels = channels[np.argsort(self._counters[channels, FIRST_FRAME], kind="stable")]
         number = np.empty(self._flows, np.int64)
         number[np.concatenate([flows, channels])] = np.arange(self._flows)
         return number, flows, channels

@@ -1,6 +1,6 @@
 """TCP segments in the packet walk: connections counted, and those that carry STUN told from all others.
 
-`watch` is called by the scan kernel for every segment.  A connection is undecided until one of its segments begins like
+`watch` is called by the scan kernel for segments.  A connection is undecided until one of its segments begins like
 STUN, in any framing; from then on its segments go to `stunpcap.wire.streams`, both directions.  After a few segments
 without that it is somebody else's, and costs one comparison a segment.  While nothing is decided only those segments go
 to the streams that may belong to a first message: the beginning of one, or what overtook it.
@@ -12,14 +12,15 @@ from typing import Any
 
 from stunpcap.kernels import inner
 from stunpcap.wire import layers
-from stunpcap.wire.framing import DECIDES, NO_FRAME, UNKNOWN, counted_size, framing_at, native_size
+from stunpcap.wire.framing import DECIDES, FAR, NO_FRAME, UNKNOWN, chain_ends, counted_size, framing_at, native_size
 from stunpcap.wire.layers import Buffer, Fields
 from stunpcap.wire.words import u32
 
-(SYN, SYN_ACK, RST, FIN, STATE, TRIED, FIRST, REVERSE) = range(8)
-TCP_COLUMNS = 8
+(SYN, SYN_ACK, RST, FIN, STATE, TRIED, FIRST, REVERSE, FRAMING, NEXT) = range(10)
+TCP_COLUMNS = 10
 """Columns of what is known of a direction: segments with these flags; its state; segments with data that decided
-nothing; sequence number of its first byte and number of the other direction, each plus one, 0 if not known."""
+nothing; sequence number of its first byte and number of the other direction, each plus one, 0 if not known.  FRAMING:
+that of a stream of which nothing waits, so that the kernel may go on at sequence number NEXT on its own; else 0."""
 UNDECIDED, OURS, OTHERS = range(3)
 FLAGS = 0x07
 """SYN, RST and FIN: segments with one of them are looked at in any connection."""
@@ -40,9 +41,11 @@ TRIES_IN_THE_MIDDLE = 4096
     SEGMENT_TTL,
     SEGMENT_DIRECTION,
     SEGMENT_IP_ID,
-) = range(11)
-SEGMENT = 11
-"""Columns of the segments handed on."""
+    SEGMENT_FRAMING,
+    SEGMENT_NEXT,
+) = range(13)
+SEGMENT = 13
+"""Columns of the segments handed on.  FRAMING and NEXT: how far the kernel had come on its own; 0 if it had not."""
 
 
 @inner
@@ -70,10 +73,12 @@ def note_flags(b: Buffer, head: int, tcp: Any, flow: int) -> None:
             tcp[flow, FIRST] = first
             tcp[flow, STATE] = UNDECIDED
             tcp[flow, TRIED] = 0
+            tcp[flow, FRAMING] = 0
             if other >= 0 and not answer:
                 tcp[other, FIRST] = 0
                 tcp[other, STATE] = UNDECIDED
                 tcp[other, TRIED] = 0
+                tcp[other, FRAMING] = 0
         if other >= 0 and answer and tcp[other, FIRST] == 0 and tcp[other, TRIED] == 0:
             tcp[other, FIRST] = u32(b, head + 8) + 1
 
@@ -134,3 +139,25 @@ def note_segment(b: Buffer, f: Fields, tcp: Any, flow: int, packet: int, toward:
     segment[SEGMENT_TTL] = f[layers.TTL]
     segment[SEGMENT_DIRECTION] = toward
     segment[SEGMENT_IP_ID] = f[layers.IP_ID]
+    segment[SEGMENT_FRAMING] = tcp[flow, FRAMING]
+    segment[SEGMENT_NEXT] = tcp[flow, NEXT]
+    tcp[flow, FRAMING] = 0
+
+
+@inner
+def ahead(b: Buffer, f: Fields, tcp: Any, flow: int) -> int:
+    """How far the kernel can go in a segment on its own: to its end, not at all if nothing in it is new, or -1.
+
+    The segment is the next of a stream of which nothing waits, and frames fill it to the last byte; or all of it was
+    there before.  All else is for `stunpcap.wire.streams`.
+    """
+    framing = int(tcp[flow, FRAMING])
+    if framing == 0:
+        return -1
+    o, stop = f[layers.START], f[layers.STOP]
+    early = ((sequence(b, f[layers.DETAIL]) - int(tcp[flow, NEXT]) + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+    if early + f[layers.LENGTH] <= 0 and early > -FAR:
+        return o
+    if early != 0 or stop - o < f[layers.LENGTH] or not chain_ends(b, o, stop, framing):
+        return -1
+    return -1 if b[o] == 0x01 and b[o + 1] == 0x0B else stop  # ConnectionBind: another framing may follow

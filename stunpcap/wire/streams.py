@@ -13,6 +13,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 
 from stunpcap.wire.cutting import Connection, Cutter, Losses, Mark, Output, Unit
+from stunpcap.wire.framing import FAR, UNKNOWN
 
 MAX_HELD_SEGMENTS = 256
 """Segments of one direction held behind a gap."""
@@ -21,8 +22,6 @@ MAX_HELD_BYTES = 1 << 20
 MAX_BYTES = 64 << 20
 """Bytes held in all; beyond that the connections not heard of for longest are forgotten."""
 MAX_CONNECTIONS = 1 << 16
-FAR = 1 << 28
-"""Bytes that one direction never jumps: a sequence number farther away belongs to another connection."""
 _WORD = 0xFFFFFFFF
 
 
@@ -112,6 +111,23 @@ class Streams:
         if self._bytes > MAX_BYTES:
             self._shrink()
         return self._taken()
+
+    def idle(self, flow: int, reverse: int) -> tuple[int, int]:
+        """Framing and next sequence number of a direction of which nothing waits; UNKNOWN if something does."""
+        connection = self._connections.get(min(flow, reverse) if reverse >= 0 else flow)
+        stream = connection.streams.get(flow) if connection else None
+        if stream is None or stream.size or stream.cutter.skip or stream.cutter.begins or not stream.cutter.certain:
+            return UNKNOWN, 0
+        return stream.cutter.framing, stream.at & _WORD
+
+    def resume(self, flow: int, reverse: int, first: int, framing: int, seq: int) -> None:
+        """Go on with a direction that was `idle`, and of which the bytes up to `seq` have been dealt with elsewhere."""
+        stream = self._stream(flow, reverse, seq, first)
+        stream.at = stream.at + _difference(seq, stream.at & _WORD)
+        cutter = stream.cutter
+        cutter.connection.framing = cutter.connection.framing or framing
+        if not cutter.begins:  # else it tells the framing anew
+            cutter.certain, cutter.framing = True, framing
 
     def _shrink(self) -> None:
         while self._bytes > MAX_BYTES:
@@ -205,7 +221,7 @@ class Streams:
         piece = stream.held[0]
         size = piece.at - stream.at
         self.gaps.add(size, piece.mark)
-        stream.cutter.miss(size)
+        stream.cutter.miss(size, piece.mark)
         stream.at = piece.at
         self._release(stream, None)
 
@@ -215,7 +231,7 @@ class Streams:
         if payload:
             stream.cutter.read(payload, mark)
         if len(payload) < length:
-            stream.cutter.miss(length - len(payload))
+            stream.cutter.miss(length - len(payload), mark)
 
 
 def _difference(a: int, b: int) -> int:
