@@ -16,9 +16,9 @@ import numpy as np
 from stunpcap.ice.columns import Ints
 from stunpcap.ice.transactions import SUCCESS
 from stunpcap.schema import CARRIER
-from stunpcap.table import MISSING, V4_PREFIX, Pools, Table
+from stunpcap.table import MISSING, NAT, V4_PREFIX, Pools, Table
 from stunpcap.turn.known import Allocations, Key
-from stunpcap.turn.model import Allocation
+from stunpcap.turn.model import LOST, Allocation
 from stunpcap.turn.unwrap import nesting
 from stunpcap.vantage import Vantage
 from stunpcap.wire.channels import MS_MULTIPLEXED
@@ -90,7 +90,15 @@ class Resolver:
                     messages["src"][row], messages["dst"][row] = ends.src, ends.dst
 
     def count(self) -> None:
-        """Enter in the allocations how much went through each."""
+        """Enter in the allocations how much went through each, and when a server that was lost was heard of last."""
+        lost = [one for one in self.allocations.all if one.vantage == self._number and one.state == LOST]
+        for one in lost:
+            if one.error_code < 0 and one.last_answer > NAT:
+                src, dst, transport, last = (
+                    self.flows[name][: self._first] for name in ("src", "dst", "transport", "last_time")
+                )
+                heard = (src == one.server) & (dst == one.client) & (transport == one.transport)
+                one.ended = max(one.ended, int(last[heard].max(initial=NAT)))
         for number in range(self._first, len(self.flows)):
             ends = self.ends(number, int(self.flows["first_time"][number]))
             if ends.allocation:

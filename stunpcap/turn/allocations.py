@@ -120,8 +120,9 @@ class _Follower:
             self._grant(allocation, one, request, response, time, asks, told)
         elif answered:
             self._refuse(allocation, one, request, time, asks, told)
-        elif kind == KIND["refresh"] and self._value(request, "lifetime_s") == 0:
-            allocation.state, allocation.ended = DELETED, asked  # the client is done with it, whatever the server says
+        elif one["outcome"] == OUT["unfinished"] and self._value(request, "lifetime_s") == 0:
+            if not allocation.over(asked):  # the client is done with it, whatever the server would have said
+                allocation.state, allocation.ended = DELETED, asked
         elif one["outcome"] != OUT["unfinished"]:
             allocation.unanswered += 1
             allocation.last_unanswered = max(allocation.last_unanswered, asked)

@@ -49,12 +49,11 @@ def follow_relays(
     """
     depth = extra["depth"]
     deepest = int(depth.max(initial=0))
-    carried = max((len(vantage.carried) for vantage in vantages), default=0)
     allocations = _allocations(vantages, messages, extra, read, 0, pools)
-    if not carried:
+    if not allocations.all and not any(len(vantage.carried) for vantage in vantages):
         return Relays(allocations, list(vantages))
     resolvers = [Resolver(vantage, allocations, pools) for vantage in vantages]
-    deepest = max(deepest, *(int(resolver.depth.max(initial=0)) for resolver in resolvers))
+    deepest = max([deepest, *(int(resolver.depth.max(initial=0)) for resolver in resolvers)])
     bounds = np.cumsum([0] + [len(vantage.messages) for vantage in vantages]).tolist()
     for level in range(1, deepest + 1):
         for resolver, begin, end in zip(resolvers, bounds, bounds[1:], strict=False):
