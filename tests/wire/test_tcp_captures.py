@@ -266,6 +266,21 @@ def test_blocks_do_not_matter(frame, losses):
         assert losses or [payload for _, sport, payload in messages(first) if sport == port] == stun
 
 
+@pytest.mark.usefixtures("policy")
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_connection_bind(size):
+    """RFC 6062: after the answer to ConnectionBind the connection is the peer's, in whatever framing."""
+    bind, bound = (p.stun_request(b"", b"bind-bind-id", kind) for kind in (0x000B, 0x010B))
+    c = Connection().open().send(0, ALLOCATE).send(1, ALLOCATED).send(0, bind).send(1, bound)
+    c.send(0, counted([CHECK]), counted([p.rtp()])).send(1, counted([CHECK, p.rtp()]))
+    scanner = Scanner()
+    for start in range(0, len(c.packets), size):
+        scanner.feed(*block_of(c.packets[start : start + size], first_frame=start + 1))
+    kept = scanner.finish()
+    assert [payload for *_, payload in messages(kept)] == [ALLOCATE, ALLOCATED, bind, bound, CHECK, CHECK]
+    assert [row[2] for row in kinds(kept).values()] == [1, 1]
+
+
 LAB_TCP = [path for path in captures_at_hand() if path.is_relative_to(HERE) and "tcp" in path.parent.name]
 
 
