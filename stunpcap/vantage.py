@@ -103,8 +103,8 @@ def read_vantage(
     with open_capture(path, progress=progress) as capture:
         size = _size(path)
         for block in capture.blocks():
-            done = block.position + len(block.data)
-            expected = len(block) * max(1, size // max(1, done)) if size else 0
+            done = block.position + int(block.offset[-1] + block.caplen[-1]) if len(block) else 0
+            expected = (scanner.packets + len(block)) * size // max(1, done)
             scanner.feed(block, capture.interfaces, expected)
         kept = scanner.finish()
         return _assemble(capture, kept, name, pools)
