@@ -7,7 +7,6 @@ from captures.lab.topologies import forward_rules, lan, routed
 
 GROUP = "ICE itself"
 
-FAILED = Until("failed", hold=1.0, timeout=60.0)
 PATH_FINE = ("one-way-loss", "one-way-nat", "icmp-rejected", "relay-needed")
 NEW_PORTS = (
     "nft insert rule ip nat post oifname public meta l4proto udp masquerade to :20000-29999 && conntrack -F"
@@ -53,7 +52,7 @@ does not expect. Each refuses the other's with 401.
             Edit("answerer", "^a=ice-ufrag:.*?$", "a=ice-ufrag:XXXX"),
             Edit("answerer", r"ufrag \S+", "ufrag XXXX"),
         ),
-        until=FAILED,
+        until=Until("failed", hold=0.0, timeout=60.0),
         expect=Expect(
             "failed",
             root_cause="bad-credentials",
