@@ -21,8 +21,9 @@ from stunpcap.stun.recognise import HEADER, recognise
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.turn.unwrap import Carried, nesting, unwrap
 from stunpcap.wire import counters, layers, segments
+from stunpcap.wire.datagrams import Datagrams, IcmpError
 from stunpcap.wire.linktypes import link_type
-from stunpcap.wire.scan import Datagrams, IcmpError, Scanner
+from stunpcap.wire.scan import Scanner
 
 EXTRA = ("flow", "leg", "depth", "ip_id", "direction", "room", "mapped_plain", "transmit_counter", "flags", "has_more")
 """Columns of messages that no frame shows.  `flow` is a row of the flows, `leg` the one that carries it in the end;

@@ -68,7 +68,7 @@ from stunpcap.stun.defects import SENTENCES, Defect
 from stunpcap.stun.registry import CLASSES, classify, find_attribute
 from stunpcap.stun.values import FINGERPRINT_XOR, BadValue
 from stunpcap.table import COOKIE, MISSING, Pools
-from stunpcap.wire.scan import Datagrams
+from stunpcap.wire.datagrams import Datagrams
 
 Ints = npt.NDArray[np.int64]
 

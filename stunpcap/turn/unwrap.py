@@ -21,7 +21,7 @@ from stunpcap.table import MISSING, Pools
 from stunpcap.wire import demux
 from stunpcap.wire.channels import DEEPEST, channel_header
 from stunpcap.wire.counters import COUNTERS, count_packet, count_relayed
-from stunpcap.wire.scan import Datagrams
+from stunpcap.wire.datagrams import Datagrams
 
 Ints = npt.NDArray[np.int64]
 PLAIN, SEND, DATA, CHANNEL = range(len(CARRIER))

@@ -18,7 +18,7 @@ from stunpcap.stun.recognise import recognise
 from stunpcap.table import Pools, Table
 from stunpcap.vantage import Vantage, default_name, read_vantage
 from stunpcap.wire import demux
-from stunpcap.wire.scan import Datagrams
+from stunpcap.wire.datagrams import Datagrams
 from tests.places import lab_captures, name_of, shared_captures
 
 SAME = (

@@ -1,0 +1,74 @@
+"""What a scan keeps of a capture: datagrams with STUN, flows, and ICMP errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from stunpcap.wire.counters import (
+    COUNTERS,
+)
+from stunpcap.wire.segments import (
+    TCP_COLUMNS,
+)
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpError:
+    """An ICMP error and the datagram that it quotes."""
+
+    frame: int
+    time_ns: int
+    version: int
+    type: int
+    code: int
+    sender: tuple[int, ...]
+    """Four words of the address that sent the error."""
+    quoted: tuple[int, ...]
+    """The quoted datagram's key: source, destination, ports, protocol, as in the flow table."""
+    payload: bytes
+    """As much of the quoted payload as was captured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Datagrams:
+    """Everything kept of one capture."""
+
+    frame: Ints
+    time_ns: Ints
+    flow: Ints
+    """Row of `flow_keys`, or beyond these of `channel_keys`: the datagram is what ChannelData holds."""
+    offset: Ints
+    """Where each datagram's payload begins in `payload`."""
+    captured: Ints
+    length: Ints
+    """True length of the payload."""
+    kind: Ints
+    ttl: Ints
+    direction: Ints
+    ip_id: Ints
+    payload: bytes
+    flow_keys: npt.NDArray[np.uint32]
+    flow_counters: Ints
+    icmp: list[IcmpError]
+    packets: int
+    captured_bytes: int
+    first_time: int
+    last_time: int
+    oddities: dict[str, tuple[str, int, int]]
+    """What could not be followed: text -> (layer, packets, first frame)."""
+    ethertypes: dict[int, int]
+    """Packets that are no IP, by EtherType."""
+    protocols: dict[int, int]
+    """Packets with neither UDP, TCP nor an ICMP error, by IP protocol."""
+    channel_keys: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    """Carrying flow and number of each channel in them.  Channels are numbered on from the last flow."""
+    channel_counters: Ints = field(default_factory=lambda: np.zeros((0, COUNTERS), np.int64))
+    not_ip: dict[str, int] = field(default_factory=dict)
+    """Packets that are no IP and have no EtherType: what they are, how many."""
+    flow_tcp: Ints = field(default_factory=lambda: np.zeros((0, TCP_COLUMNS), np.int64))
+    """What is known of each flow that is a direction of a TCP connection (`stunpcap.wire.segments`)."""
