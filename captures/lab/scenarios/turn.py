@@ -206,6 +206,23 @@ the server and lets everything else pass: the allocation expires while traffic g
         expect=Expect("connected", never=(*QUIET, "turn-unauthorized", "turn-allocation-expired")),
     ),
     Scenario(
+        name="turn-long",
+        title="eleven minutes through a relay: permissions and channels are renewed",
+        story="""
+As `turn-udp`, for longer than a permission (five minutes) and a channel (ten minutes) last: the agents renew
+the permission, the channel and the allocation in time.
+""",
+        topology=SYMMETRIC,
+        servers=(COTURN,),
+        offerer=RELAY,
+        answerer=RELAY,
+        until=Until(hold=670.0, timeout=60.0),
+        expect=Expect(
+            "connected",
+            never=(*QUIET, "turn-permission-missing", "turn-channel-expired", "turn-allocation-expired"),
+        ),
+    ),
+    Scenario(
         name="turn-tls",
         title="relay to relay over TLS",
         story="As `turn-tcp`, with TLS: what passes between the agents and the server cannot be seen.",
