@@ -20,7 +20,7 @@ from stunpcap.trace import Trace
 from tests.ice.transcript import rows
 from tests.places import lab_captures
 
-RELAYED = "the checks travel inside TURN, which belongs to an issue of its own"
+OPAQUE = "the checks travel inside TLS"
 NOT_SEEN = "the session does not come by here"
 CUT = "the capture ends with the last transmission: that nothing follows cannot be seen"
 UNSEEN = {
@@ -35,14 +35,17 @@ UNSEEN = {
     ("nat-symmetric-one-end-open", "server"): NOT_SEEN,
     ("nats-stun", "server"): NOT_SEEN,
     ("nats-symmetric-stun", "server"): NOT_SEEN,
+    ("turn-quota", "server"): NOT_SEEN,
+    ("turn-tls", "*"): OPAQUE,
+    ("turn-wrong-password", "server"): NOT_SEEN,
     ("udp-blocked", "nat-a-outside"): NOT_SEEN,
     ("asymmetric-ignores-prflx", "offerer"): "the offerer has a pair that works, and reports connected",
     ("asymmetric-ignores-prflx", "nat-a-outside"): "the answerer's own checks go another way",
 }
 """(scenario, capture) -> why this capture cannot tell the state."""
 
-RELAYS = re.compile(r"turn|symmetric-.*turn|udp-blocked-tcp")
-"""Scenarios whose call goes through a relay, or whose relay fails."""
+IN_MID_CALL = {"consent-lost", "turn-server-lost", "turn-mismatch", "turn-allocation-expired"}
+"""Causes that end a call which was up."""
 
 FAILED = ("failed", "disconnected")
 """Where consent was lost the label is what the agents end with, 30 s after they had been disconnected."""
@@ -63,8 +66,6 @@ def _label(directory: Path) -> dict[str, Any]:
 
 def _why_unseen(path: Path) -> str | None:
     scenario, capture = path.parent.name, path.name.split(".")[0]
-    if RELAYS.search(scenario):
-        return RELAYED
     return UNSEEN.get((scenario, capture)) or UNSEEN.get((scenario, "*"))
 
 
@@ -94,7 +95,7 @@ def test_state(path: Path) -> None:
     assert sessions, "no session at all"
     ended = sessions[-1]["state"]
     assert ended in FAILED if label["state"] == "failed" else ended == label["state"]
-    if "consent-lost" in (label["root_cause"], *label["also"]):
+    if IN_MID_CALL & {label["root_cause"], *label["also"]}:
         assert ended == "disconnected"
     elif label["state"] == "failed" and label["root_cause"]:
         assert ended == "failed"
