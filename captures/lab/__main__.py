@@ -20,9 +20,7 @@ CORPUS = Path(__file__).resolve().parents[1]
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
-        prog="python -m captures.lab", description="Make labelled captures of ICE calls."
-    )
+    top = argparse.ArgumentParser(prog="python -m captures.lab", description="Make labelled captures of ICE calls.")
     verbs = top.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="name every scenario")
     made = verbs.add_parser("make", help="make scenarios anew (as root)")
@@ -30,9 +28,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--all", action="store_true", help="every scenario")
     made.add_argument("--missing", action="store_true", help="those that have no directory yet")
     made.add_argument("--to", type=Path, default=CORPUS, help="directory to write below (default: captures/)")
-    made.add_argument(
-        "--keep-logs", type=Path, help="copy logs and raw files of each run below this directory"
-    )
+    made.add_argument("--keep-logs", type=Path, help="copy logs and raw files of each run below this directory")
     verbs.add_parser("table", help="write the table of all scenarios into captures/README.md")
     verbs.add_parser("describe", help="write every README and expect.toml again, from the stored truth")
     verbs.add_parser("clean", help="remove whatever a run that died left behind")

@@ -77,9 +77,7 @@ def problems(kinds: Iterable[str] = ()) -> list[str]:
     if "werift" in wanted and shutil.which("node") is None:
         found.append(f"Node.js is missing: apt-get install {' '.join(NODE)}")
     if "werift" in wanted and not (node_modules() / "werift").is_dir():
-        found.append(
-            f"npm packages are missing: npm install --prefix {node_modules().parent} {' '.join(NPM)}"
-        )
+        found.append(f"npm packages are missing: npm install --prefix {node_modules().parent} {' '.join(NPM)}")
     return found
 
 

@@ -29,9 +29,7 @@ def interface(name: str) -> socket.socket:
     one.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
     # struct packet_mreq: index, PACKET_MR_PROMISC, no address.
     index = socket.if_nametoindex(name)
-    one.setsockopt(
-        SOL_PACKET, 1, index.to_bytes(4, sys.byteorder) + (1).to_bytes(2, sys.byteorder) + bytes(10)
-    )
+    one.setsockopt(SOL_PACKET, 1, index.to_bytes(4, sys.byteorder) + (1).to_bytes(2, sys.byteorder) + bytes(10))
     one.setblocking(False)
     return one
 

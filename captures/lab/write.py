@@ -90,9 +90,7 @@ def vantages(scenario: Scenario) -> list[Vantage]:
 def readme(scenario: Scenario, truth: dict[str, Any]) -> str:
     """The scenario told to a person."""
     label = scenario.expect
-    agents = " and ".join(
-        f"{truth[role].get('implementation', '?')} ({role})" for role in (OFFERER, ANSWERER)
-    )
+    agents = " and ".join(f"{truth[role].get('implementation', '?')} ({role})" for role in (OFFERER, ANSWERER))
     lines = [f"# {scenario.name}: {scenario.title}", "", scenario.story.strip(), "", "## Network", "", "```"]
     lines += [scenario.topology.drawing.strip("\n"), "```", "", f"Agents: {agents}.", ""]
     lines += ["## Captures", "", "| file | taken |", "| --- | --- |"]

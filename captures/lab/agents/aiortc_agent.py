@@ -35,9 +35,7 @@ class Agent:
     async def open(self, config: dict[str, Any]) -> None:
         """Make the peer connection."""
         self.config = config
-        servers = [
-            RTCIceServer(s["urls"], s.get("username"), s.get("credential")) for s in config["iceServers"]
-        ]
+        servers = [RTCIceServer(s["urls"], s.get("username"), s.get("credential")) for s in config["iceServers"]]
         # Without a list aiortc would ask a public STUN server.
         self.pc = pc = RTCPeerConnection(RTCConfiguration(iceServers=servers))
         for name in ("iceConnectionState", "connectionState", "iceGatheringState", "signalingState"):

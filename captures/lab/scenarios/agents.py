@@ -145,9 +145,7 @@ direction, TCP as well: libnice would otherwise connect over that.
         offerer=Agent(kind="webrtcbin", ice_servers=(stun(),)),
         answerer=Agent(ice_servers=(stun(),)),
         vantages=(NAT_A, SERVER),
-        expect=Expect(
-            "connected", never=("icmp-rejected", "bad-credentials", "symmetric-nat", "relay-needed")
-        ),
+        expect=Expect("connected", never=("icmp-rejected", "bad-credentials", "symmetric-nat", "relay-needed")),
     ),
     Scenario(
         name="aiortc-nats-symmetric",

@@ -8,9 +8,6 @@ from captures.lab.topologies import forward_rules, lan, routed
 GROUP = "ICE itself"
 
 PATH_FINE = ("one-way-loss", "one-way-nat", "icmp-rejected", "relay-needed")
-NEW_PORTS = (
-    "nft insert rule ip nat post oifname public meta l4proto udp masquerade to :20000-29999 && conntrack -F"
-)
 
 
 def aioice(**options: object) -> Agent:

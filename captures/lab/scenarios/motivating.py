@@ -112,9 +112,7 @@ offers it, but that is the very address to which nothing of the answerer's gets 
         offerer=TURN,
         answerer=TURN,
         vantages=(NAT_OUTSIDE, Vantage("server", "server", "lan-b", "on the server's interface")),
-        expect=Expect(
-            "connected", never=("bad-credentials", "role-conflict", "turn-unauthorized", "relay-needed")
-        ),
+        expect=Expect("connected", never=("bad-credentials", "role-conflict", "turn-unauthorized", "relay-needed")),
     ),
     Scenario(
         name="asymmetric-rescued-stun",
