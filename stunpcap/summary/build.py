@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stunpcap.errors import UsageError
 from stunpcap.summary.captures import build_captures, build_damage
 from stunpcap.summary.model import Session, Summary
+from stunpcap.summary.relays import build_relays
 from stunpcap.summary.servers import build_mappings, build_servers
 from stunpcap.summary.sessions import WORST_FIRST, build_sessions, host
 
@@ -39,6 +40,7 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
         sessions=sessions,
         mappings=build_mappings(tables.mappings),
         servers=build_servers(tables.transactions, tables.messages),
+        relays=build_relays(tables.allocations, tables.permissions),
     )
     return summary if session is None else _only(summary, session)
 
@@ -56,6 +58,7 @@ def _only(summary: Summary, number: int) -> Summary:
         sessions=chosen,
         mappings=tuple(one for one in summary.mappings if number in one.sessions or one.base in ends),
         servers=tuple(one for one in summary.servers if any(host(client) in hosts for client in one.clients)),
+        relays=tuple(one for one in summary.relays if number in one.sessions or host(one.client) in hosts),
     )
 
 

@@ -251,6 +251,30 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Relay:
+    """An allocation on a TURN server, or the attempt to get one."""
+
+    vantage: str
+    client: str
+    server: str
+    transport: str
+    "Between client and server."
+    relayed: str | None
+    state: str
+    "As in the frame `allocations`."
+    said: str
+    "The same in words."
+    refused: tuple[str, ...]
+    "What was refused, and why, in words."
+    lifetime_s: int | None
+    packets_sent: int
+    packets_received: int
+    sessions: tuple[int, ...]
+    "Sessions that use it."
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """All that an overview of a trace tells; sessions with the worst first."""
 
@@ -261,6 +285,7 @@ class Summary:
     sessions: tuple[Session, ...]
     mappings: tuple[Mapping, ...]
     servers: tuple[Server, ...]
+    relays: tuple[Relay, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The same as dictionaries and lists, ready for JSON."""

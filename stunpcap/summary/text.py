@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from stunpcap.summary import text_network
 from stunpcap.summary.model import Capture, Damage, Pair, Session, Summary
 from stunpcap.summary.pairs_text import pair_table
+from stunpcap.summary.relays import draw_relays
 from stunpcap.summary.terminal import Paper, cells, safe
 from stunpcap.summary.text_network import CONFIDENCE
 from stunpcap.summary.words import clock, count, listed, seconds
@@ -99,6 +100,7 @@ def _lines(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
             yield from _session(session, paper, hints, several)
     yield from text_network.mappings(summary, paper, hints.mappings)
     yield from text_network.servers(summary.servers, paper, several)
+    yield from draw_relays(summary.relays, paper, several)
 
 
 def _capture(capture: Capture, paper: Paper, several: bool, *, place: bool = True) -> list[str]:

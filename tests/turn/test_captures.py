@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +98,33 @@ def test_plain_and_compiled_agree(path: Path, monkeypatch: pytest.MonkeyPatch) -
         vantage = read_vantage(path, "x", Pools())
         views.append((list(vantage.messages.records()), list(vantage.flows.records())))
     assert views[0] == views[1]
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is the witness")
+@pytest.mark.parametrize("vantage", ["offerer", "answerer"])
+def test_eleven_minutes_of_renewals(vantage: str) -> None:
+    """Permissions last 300 s and channels 600 s from the last answer that granted them, by Wireshark's clock."""
+    path = LAB / "turn-long" / f"{vantage}.pcap"
+    answers = subprocess.run(
+        [
+            *("tshark", "-n", "-r", path, "-Y", "stun.type==0x0108 || stun.type==0x0109"),
+            *("-T", "fields", "-e", "frame.time_epoch", "-e", "stun.type"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    times = [(line.split("\t")[0], int(line.split("\t")[1], 0)) for line in answers if line]
+    assert len(times) > 4
+
+    def after(kinds: tuple[int, ...], life: int) -> pd.Timestamp:
+        last = max(
+            pd.Timestamp(int(time.replace(".", "")), unit="ns", tz="UTC") for time, kind in times if kind in kinds
+        )
+        return last + pd.Timedelta(seconds=life)
+
+    trace = stunpcap.read(path)
+    assert trace.permissions["expires"].tolist() == [after((0x0108, 0x0109), 300)]
+    assert trace.channels["expires"].tolist() == [after((0x0109,), 600)]
+    assert trace.permissions["state"].tolist() == trace.channels["state"].tolist() == ["active"]
+    assert (trace.vantages["last_time"] - trace.vantages["first_time"]).item() > pd.Timedelta(minutes=11)

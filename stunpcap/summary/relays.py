@@ -1,0 +1,106 @@
+"""What is known of TURN relays: which agent has which relayed address, what became of it, and what was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from stunpcap.stun.registry import ERROR_BY_CODE
+from stunpcap.summary.model import Relay
+from stunpcap.summary.terminal import Paper, safe
+from stunpcap.summary.words import clock, count, error_words, listed
+from stunpcap.table import Table
+
+FINE = ("active", "deleted")
+RELAY_ROWS = 12
+
+
+def build_relays(allocations: Table, permissions: Table) -> tuple[Relay, ...]:
+    """One entry an allocation, or attempt to get one; those that failed come first."""
+    denied: dict[int, list[dict[str, Any]]] = {}
+    for row in permissions.records():
+        if row["state"] in ("refused", "unanswered"):
+            denied.setdefault(row["allocation_id"], []).append(row)
+    found = [
+        Relay(
+            vantage=row["vantage"],
+            client=row["client"],
+            server=row["server"],
+            transport=row["transport"],
+            relayed=row["relayed"],
+            state=row["state"],
+            said=_said(row),
+            refused=tuple(_refused(row, denied.get(row["allocation_id"], []))),
+            lifetime_s=row["lifetime_s"],
+            packets_sent=row["packets_sent"],
+            packets_received=row["packets_received"],
+            sessions=tuple(int(number) for number in (row["session_ids"] or "").split(", ") if number),
+            frames=tuple(number for number in (row["first_frame"], row["error_frame"]) if number),
+        )
+        for row in allocations.records()
+    ]
+    return tuple(sorted(found, key=lambda relay: (relay.state in FINE and not relay.refused, relay.state in FINE)))
+
+
+def _said(row: dict[str, Any]) -> str:
+    """What became of an allocation, in words."""
+    when = f" at {clock(row['ended'])}" if row["ended"] else ""
+    life = f"lifetime {row['lifetime_s']} s, {count(row['refreshes'], 'refresh', 'refreshes')}"
+    match row["state"]:
+        case "active":
+            return (
+                f"in force to the end of the capture ({life})" if row["relayed"] else "asked for, and not answered yet"
+            )
+        case "deleted":
+            return f"given back by the client{when} ({life})" if row["relayed"] else f"given back by the client{when}"
+        case "expired":
+            return f"expired{when}: not refreshed in time ({life})"
+        case "lost" if row["error_code"] == 437:
+            return f"lost{when}: the server knew nothing of it any more"
+        case "lost":
+            return f"lost: the server was last heard of{when}" if row["ended"] else "lost: the server never answered"
+        case _:
+            return (
+                "never granted" if row["error_code"] else "never granted: asked for credentials, and nobody came back"
+            )
+
+
+def _refused(row: dict[str, Any], denied: list[dict[str, Any]]) -> list[str]:
+    """What the server refused and why, in words."""
+    lines = []
+    if row["error_code"]:
+        known = ERROR_BY_CODE.get(row["error_code"])
+        meaning = f": {known.meaning}" if known else ""
+        at = f" (frame {row['error_frame']})" if row["error_frame"] else ""
+        peers = [one["peer"].rpartition(":")[0] for one in denied if one["error_code"] == row["error_code"]]
+        what = f" to permissions for {listed(peers)}" if peers else ""
+        lines.append(f"refused: {error_words(row['error_code'])}{what}{at}{meaning}")
+    if row["icmp"]:
+        lines.append(f"ICMP {row['icmp']}")
+    if row["alternate_server"]:
+        lines.append(f"the server sends its clients to {row['alternate_server']} instead")
+    return lines
+
+
+def draw_relays(found: Sequence[Relay], paper: Paper, several: bool) -> Iterator[str]:
+    """The relays of a summary, as lines of text."""
+    if not found:
+        return
+    yield ""
+    yield paper.style("strong", "Relays (TURN)")
+    for one in found[:RELAY_ROWS]:
+        where = f", at {safe(one.vantage)}" if several else ""
+        relay = safe(one.relayed) if one.relayed else "no relayed address"
+        head = f"{relay} from {safe(one.server)} ({one.transport}{where}) for {safe(one.client)}"
+        yield from paper.wrap(head, "  ", "      ")
+        state = "good" if one.state in FINE else "bad"
+        carried = f"; {one.packets_sent:,} packets out, {one.packets_received:,} in" if one.relayed else ""
+        serves = f"; session {listed([str(number) for number in one.sessions])}" if one.sessions else ""
+        frames = f" (frame {one.frames[0]})" if one.frames else ""
+        lines = [(state, one.said + carried + serves + frames)]
+        lines += [("bad", words) for words in one.refused]
+        for mark, words in lines:
+            lead = f"    {paper.symbol(mark)} "
+            yield from (paper.style(mark, line) for line in paper.wrap(safe(words), lead, "      "))
+    if len(found) > RELAY_ROWS:
+        yield f"  and {len(found) - RELAY_ROWS} more: the command or frame `allocations`"
