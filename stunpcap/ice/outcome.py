@@ -23,6 +23,8 @@ from stunpcap.wire import counters as kinds
 
 DISCONNECTED_AFTER = 5 * SECOND
 """Silence on the nominated pair, while checks go on, after which agents report `disconnected`."""
+HANDSHAKE_PACKETS = 6
+"""Protected packets that a DTLS 1.3 handshake takes in one direction at most (RFC 9147 section 5.7), ACKs included."""
 LEVEL = {name: code for code, name in enumerate(SESSION_STATE)}
 HANDSHAKE = {name: code for code, name in enumerate(DTLS)}
 
@@ -170,7 +172,7 @@ def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> t
     ways = [np.stack(both, axis=1).ravel() for both in ((src, dst), (dst, src), (transport, transport))]
     owner = np.stack([session, session], axis=1).ravel()
     sender = np.stack([side, 1 - side], axis=1).ravel()
-    media, data, records, protected, alerts = (np.zeros(2 * count, np.int64) for _ in range(5))
+    media, data, records, protected, hidden, alerts = (np.zeros(2 * count, np.int64) for _ in range(6))
     for vantage in vantages:
         flows = vantage.flows
         busy = _one_leg(flows, np.flatnonzero(flows["packets"] > flows["stun"]))
@@ -184,13 +186,17 @@ def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> t
         media, data = np.maximum(media, rtp), np.maximum(data, application)
         np.maximum.at(records, whose, counters[:, kinds.N_DTLS])
         np.maximum.at(protected, whose, counters[:, kinds.DTLS_PROTECTED])
+        np.maximum.at(hidden, whose, counters[:, kinds.DTLS_HIDDEN])
         np.maximum.at(alerts, whose, counters[:, kinds.DTLS_ALERTS])
     has_records, has_protected = (numbers.reshape(2, count) > 0 for numbers in (records, protected))
     dtls = np.full(count, HANDSHAKE["none"], np.int8)
     dtls[has_records.any(axis=0)] = HANDSHAKE["started"]
     dtls[(alerts.reshape(2, count) > 0).any(axis=0)] = HANDSHAKE["failed"]
     one_way = has_records.sum(axis=0) == 1
-    dtls[has_protected.all(axis=0) | (one_way & has_protected.any(axis=0))] = HANDSHAKE["done"]
+    # In DTLS 1.3 most of the handshake is protected, too, and looks like data: a few such packets are no end of it.
+    finished = (protected > hidden).reshape(2, count) | (hidden >= HANDSHAKE_PACKETS).reshape(2, count).any(axis=0)
+    over = has_protected & finished
+    dtls[over.all(axis=0) | (one_way & over.any(axis=0))] = HANDSHAKE["done"]
     # In DTLS 1.3 a protected handshake record looks like data: it is data only once the handshake is over.
     media += np.where(np.tile(dtls == HANDSHAKE["done"], 2), data, 0)
     return dtls, (media[:count], media[count:])

@@ -49,8 +49,10 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
     if outbound.any() or inbound.any():
         local = set(source[outbound & ~inbound].tolist()) | set(target[inbound & ~outbound].tolist())
         remote = set(source[inbound & ~outbound].tolist()) | set(target[outbound & ~inbound].tolist())
-        # Who forwards may rewrite as well: its outside address is then nobody's own.
-        if local and not local & remote:
+        # Who forwards may rewrite as well: its outside address is then nobody's own.  One direction is enough to tell:
+        # the other may be what it drops.
+        forwards = bool((outbound & inbound).any()) or bool(local & remote)
+        if local and not forwards:
             return Place(
                 PLACE.index("endpoint"),
                 CONFIDENCE.index("high"),

@@ -32,20 +32,26 @@ from stunpcap.wire.words import Buffer, u16
     DTLS_DATA,
     DTLS_PROTECTED,
     DTLS_ALERTS,
-) = range(18)
-COUNTERS = 18
+    DTLS_HIDDEN,
+) = range(19)
+COUNTERS = 19
 
 
 @inner
 def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> None:
-    """Look at the records of a DTLS datagram: application data, protected records, alerts in the clear."""
+    """Look at the records of a DTLS datagram: application data, protected records, alerts in the clear.
+
+    Hidden are those of DTLS 1.3, which may be data or the greater part of the handshake.
+    """
     data = False
+    hidden = False
     protected = False
     alert = False
     while o < stop:
         kind = int(b[o])
         if kind & 0xE0 == 0x20:  # DTLS 1.3 unified header (RFC 9147 section 4): protected, its type hidden
             protected = True
+            hidden = True
             data = True
             break
         if o + 13 > stop:
@@ -58,6 +64,7 @@ def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> None:
     counters[flow, DTLS_DATA] += data
     counters[flow, DTLS_PROTECTED] += protected
     counters[flow, DTLS_ALERTS] += alert
+    counters[flow, DTLS_HIDDEN] += hidden
 
 
 @inner
