@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -92,12 +93,25 @@ class Kernel(Generic[R]):
                     stacklevel=4,
                 )
             compiled = numba.njit(nogil=True)(self.function)
+        _announce(compiled)
         return compiled
 
 
 def kernel(function: Callable[..., R]) -> Kernel[R]:
     """Make a function a `Kernel`."""
     return Kernel(function)
+
+
+_ANNOUNCED = False
+
+
+def _announce(compiled: Any) -> None:
+    """Say once that compiling takes its time, if no compiled code is kept yet: ten seconds of silence are long."""
+    global _ANNOUNCED
+    kept = getattr(getattr(getattr(compiled, "_cache", None), "_cache_file", None), "_index_path", "")
+    if not _ANNOUNCED and not (kept and os.path.exists(kept)):  # noqa: PTH110 (numba has it as text)
+        _ANNOUNCED = True
+        print("stunpcap: compiling its loops, once for this installation; about ten seconds", file=sys.stderr)
 
 
 @functools.cache
