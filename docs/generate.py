@@ -70,7 +70,7 @@ def _dtype(one: Column) -> str:
 
 
 def _meaning(one: Column) -> str:
-    levels = f": {', '.join(f'`{level}`' for level in one.levels)}" if one.levels else ""
+    levels = f": {', '.join(f'`{level}`' if level else 'empty' for level in one.levels)}" if one.levels else ""
     return f"{one.meaning}{levels}" if ":" not in one.meaning else f"{one.meaning}{levels.replace(': ', ' — ', 1)}"
 
 

@@ -95,6 +95,7 @@ MAPPING = (
 )
 ALLOCATION_STATE = ("active", "refused", "expired", "deleted", "lost")
 GRANT_STATE = ("active", "expired", "refused", "unanswered")
+OPAQUE = ("", "tls", "dtls")
 LAYER = ("file", "link", "network", "transport", "stun")
 
 
@@ -426,6 +427,14 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("carrying_src", Kind.ENDPOINT, "inside TURN: source of the packets that carry it"),
         Column("carrying_dst", Kind.ENDPOINT, "inside TURN: destination of the packets that carry it"),
         Column("channel_number", Kind.INTEGER, "number of the channel it travelled in"),
+        Column(
+            "opaque",
+            Kind.CATEGORY,
+            "`tls`, `dtls`: nobody can look inside; a ClientHello was seen in either direction, and no STUN in the "
+            "clear; `dtls` only to ports of TURN servers (3478, 3479, 5349, 443)",
+            OPAQUE,
+        ),
+        Column("server_name", Kind.TEXT, "name of the server that the ClientHello of such a connection asks for (SNI)"),
     ),
     "mappings": (
         _VANTAGE,

@@ -183,6 +183,9 @@ def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[
     depth, outermost = nesting(carried.parent, len(keys))
     transport = _TRANSPORT_CODES[keys[:, 9]][outermost]
     transport[len(keys) :] = TRANSPORT.index("udp")  # whatever carries them, what is inside are datagrams
+    server_name = np.full(len(counted), MISSING)
+    for flow, text in kept.server_names.items():
+        server_name[flow] = pools.texts.number(text)
     columns = {
         "vantage": np.full(len(counted), pools.texts.number(name)),
         "src": src[outermost],
@@ -209,6 +212,8 @@ def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[
             name: np.concatenate([kept.flow_tcp[:, column], np.zeros(len(carried), np.int64)])
             for name, column in (("syn", segments.SYN), ("syn_ack", segments.SYN_ACK), ("rst", segments.RST))
         },
+        "opaque": np.concatenate([kept.flow_opaque, np.zeros(len(carried), np.int64)]),
+        "server_name": server_name,
     }
     return Table("flows", len(counted), pools, columns), counted
 

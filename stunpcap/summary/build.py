@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stunpcap.errors import UsageError
 from stunpcap.summary.captures import build_captures, build_damage
 from stunpcap.summary.model import Session, Summary
+from stunpcap.summary.opaque import build_opaque
 from stunpcap.summary.relays import build_relays
 from stunpcap.summary.servers import build_mappings, build_servers
 from stunpcap.summary.sessions import WORST_FIRST, build_sessions, host
@@ -33,6 +34,7 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
     captures = build_captures(tables.vantages, trace.sources)
     sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions, captures)
     states = {state: sum(one.state == state for one in sessions) for state in WORST_FIRST}
+    opaque, opaque_443 = build_opaque(tables.flows)
     summary = Summary(
         captures=captures,
         defects=build_damage(tables.defects),
@@ -41,6 +43,8 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
         mappings=build_mappings(tables.mappings),
         servers=build_servers(tables.transactions, tables.messages),
         relays=build_relays(tables.allocations, tables.permissions),
+        opaque=opaque,
+        opaque_443=opaque_443,
     )
     return summary if session is None else _only(summary, session)
 
@@ -59,6 +63,7 @@ def _only(summary: Summary, number: int) -> Summary:
         mappings=tuple(one for one in summary.mappings if number in one.sessions or one.base in ends),
         servers=tuple(one for one in summary.servers if any(host(client) in hosts for client in one.clients)),
         relays=tuple(one for one in summary.relays if number in one.sessions or host(one.client) in hosts),
+        opaque=tuple(one for one in summary.opaque if host(one.client) in hosts),
     )
 
 

@@ -275,6 +275,26 @@ class Relay:
 
 
 @dataclass(frozen=True, slots=True)
+class Opaque:
+    """A connection to a port at which TURN servers are found, hidden by `tls` or `dtls`."""
+
+    vantage: str
+    server: str
+    client: str
+    transport: str
+    hidden_by: str
+    maybe_web: bool
+    "It goes to port 443."
+    server_name: str | None
+    "What the ClientHello asks for, if that was captured."
+    bytes_out: int
+    bytes_in: int
+    first_time: str
+    last_time: str
+    first_frame: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """All that an overview of a trace tells; sessions with the worst first."""
 
@@ -286,6 +306,9 @@ class Summary:
     mappings: tuple[Mapping, ...]
     servers: tuple[Server, ...]
     relays: tuple[Relay, ...]
+    opaque: tuple[Opaque, ...]
+    opaque_443: int
+    "TLS and DTLS connections to port 443, where there were too many for `opaque`; 0 if those are in it."
 
     def to_dict(self) -> dict[str, Any]:
         """The same as dictionaries and lists, ready for JSON."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stunpcap.summary import text_network
 from stunpcap.summary.model import Capture, Damage, Pair, Session, Summary
+from stunpcap.summary.opaque import draw_opaque
 from stunpcap.summary.pairs_text import pair_table
 from stunpcap.summary.relays import draw_relays
 from stunpcap.summary.terminal import Paper, cells, safe
@@ -101,6 +102,7 @@ def _lines(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
     yield from text_network.mappings(summary, paper, hints.mappings)
     yield from text_network.servers(summary.servers, paper, several)
     yield from draw_relays(summary.relays, paper, several)
+    yield from draw_opaque(summary, paper, several)
 
 
 def _capture(capture: Capture, paper: Paper, several: bool, *, place: bool = True) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from stunpcap.summary.model import Asked, Capture, Seen, Server, Summary
+from stunpcap.summary.opaque import probably_turn
 from stunpcap.summary.sessions import host
 from stunpcap.summary.terminal import Paper, safe
 from stunpcap.summary.words import count, listed
@@ -96,9 +97,15 @@ def without_sessions(summary: Summary, paper: Paper) -> Iterator[str]:
     """What captures hold in which no agents check each other."""
     messages = sum(capture.stun_messages for capture in summary.captures)
     channel = sum(capture.traffic.channel for capture in summary.captures)
-    if channel:
-        inside = f"{count(channel, 'packet')} of TURN ChannelData may hold some"
-        yield from (paper.style("strong", line) for line in paper.wrap(f"No ICE checks in plain sight; {inside}."))
+    hidden = probably_turn(summary)
+    inside = [f"{count(channel, 'packet')} of TURN ChannelData"] if channel else []
+    inside += [hidden] if hidden else []
+    if inside and (channel or messages):
+        said = f"No ICE checks in plain sight; {' and '.join(inside)} may hold some."
+        yield from (paper.style("strong", line) for line in paper.wrap(said))
+    elif hidden:
+        said = f"No STUN in the clear, so nothing of ICE can be told: what is inside {hidden} cannot be seen."
+        yield from (paper.style("strong", line) for line in paper.wrap(said))
     elif messages:
         yield paper.style("strong", "No ICE checks: no two agents try to reach each other here.")
     else:

@@ -89,6 +89,14 @@ def seconds(value: float) -> str:
     return f"{rest // 60} min {rest % 60} s"
 
 
+def octets(number: int) -> str:
+    """A size for people: `812 bytes`, `52 kB`, `1.3 MB`."""
+    for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if number >= size * 0.9995:
+            return f"{number / size:.1f} {unit}" if number < size * 9.95 else f"{number / size:,.0f} {unit}"
+    return count(number, "byte")
+
+
 def clock(time: str | None) -> str:
     """The time of day of an ISO time."""
     return time[11:19] if time else "?"

@@ -72,3 +72,7 @@ class Datagrams:
     """Packets that are no IP and have no EtherType: what they are, how many."""
     flow_tcp: Ints = field(default_factory=lambda: np.zeros((0, TCP_COLUMNS), np.int64))
     """What is known of each flow that is a direction of a TCP connection (`stunpcap.wire.segments`)."""
+    flow_opaque: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    """What hides the inside of each flow (`stunpcap.wire.opaque`)."""
+    server_names: dict[int, str] = field(default_factory=dict)
+    """Flow -> the name of the server that its ClientHello asked for; on both directions."""

@@ -26,6 +26,7 @@ from stunpcap.wire.datagrams import Datagrams, IcmpError
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reassembler, split_fragment
 from stunpcap.wire.hashing import free_slots, new_seed, rehash
 from stunpcap.wire.linktypes import LLC, RAW, link_type
+from stunpcap.wire.opaque import HELLO, Opaque
 from stunpcap.wire.segments import (
     FRAMING,
     NEXT,
@@ -41,6 +42,7 @@ from stunpcap.wire.walk import (
     FIRST_UNSEEN,
     MORE_ROWS,
     N_FLOWS,
+    N_HELLOS,
     N_ROWS,
     N_SEGMENTS,
     N_SPECIALS,
@@ -129,6 +131,7 @@ class Scanner:
         self._times: list[Ints] = []
         self._payload: list[bytes] = []
         self._icmp: list[IcmpError] = []
+        self._opaque = Opaque()
         self._oddities: dict[str, tuple[str, int, int]] = {}
         self._reassembler = Reassembler()
         self._waiting: deque[_Packet] = deque()
@@ -176,6 +179,7 @@ class Scanner:
         rows = np.empty((count + MORE_ROWS, ROW), np.int64)
         segments = np.empty((count, SEGMENT), np.int64)
         specials = np.empty((count, SPECIAL), np.int64)
+        hellos = np.empty((count, HELLO), np.int64)
         state = np.zeros(STATE, np.int64)
         state[N_FLOWS] = self._flows
         # Lists are several times faster than arrays where Python reads single items.
@@ -201,6 +205,7 @@ class Scanner:
                 rows,
                 segments,
                 specials,
+                hellos,
                 self._tally,
                 self._ethertypes,
                 self._protocols,
@@ -212,6 +217,7 @@ class Scanner:
         kept = rows[: state[N_ROWS]]
         self._keep(data, kept, first_frame + kept[:, ROW_PACKET], columns[3][kept[:, ROW_PACKET]])
         self._put_together(data, segments[: state[N_SEGMENTS]], columns[3], first_frame, fast)
+        self._opaque.note(data, hellos[: state[N_HELLOS]])
         if state[N_UNSEEN]:
             self._odd("transport", UNSEEN, first_frame + int(state[FIRST_UNSEEN]), int(state[N_UNSEEN]))
         if state[N_TUNNEL_CUT]:
@@ -412,6 +418,8 @@ class Scanner:
         rows, frames, times = rows[order], frames[order], times[order]
         captured = rows[:, ROW_STOP] - rows[:, ROW_START]
         number, flows, channels = self._number_flows()
+        tables = (table[: self._flows] for table in (self._keys, self._counters, self._tcp))
+        opaque, server_names = self._opaque.finish(*tables)
         flow_tcp = self._tcp[flows]
         paired = flow_tcp[:, REVERSE] > 0
         flow_tcp[paired, REVERSE] = number[flow_tcp[paired, REVERSE] - 1] + 1
@@ -430,6 +438,8 @@ class Scanner:
             flow_keys=self._keys[flows],
             flow_counters=self._counters[flows],
             flow_tcp=flow_tcp,
+            flow_opaque=opaque[flows],
+            server_names={int(number[flow]): name for flow, name in server_names.items()},
             channel_keys=np.column_stack([number[self._keys[channels, 8]], self._keys[channels, 9] >> np.uint32(16)]),
             channel_counters=self._counters[channels],
             icmp=self._icmp,

@@ -1,7 +1,8 @@
 """The packet walk: one compiled loop over the packets of a block, and one over what came out of TCP streams.
 
 Each packet is dissected and counted in its flow; what matters later becomes a row: STUN, TCP segments that belong to a
-stream that may hold it, and packets that Python looks into one by one (fragments, ICMP errors).
+stream that may hold it, the server's name in handshakes of TLS and DTLS, and packets that Python looks into one by one
+(fragments, ICMP errors).
 """
 
 from __future__ import annotations
@@ -28,18 +29,22 @@ from stunpcap.wire.counters import (
 )
 from stunpcap.wire.framing import frame_size, frames_in, unit_in
 from stunpcap.wire.hashing import find_slot
+from stunpcap.wire.opaque import HELLO_FLOW, HELLO_START, HELLO_STOP
 from stunpcap.wire.segments import (
     FLAGS,
     FRAMING,
     NEXT,
     OTHERS,
     OURS,
+    TRIED,
+    UNDECIDED,
     ahead,
     note_segment,
     pair_up,
     watch,
 )
 from stunpcap.wire.segments import STATE as TCP_STATE
+from stunpcap.wire.tls import HELLO_TRIES, is_client_hello, is_dtls_client_hello, is_turn_port, server_name_at
 
 # Columns of the rows that the kernel notes.
 (ROW_PACKET, ROW_FLOW, ROW_START, ROW_STOP, ROW_LENGTH, ROW_KIND, ROW_TTL, ROW_DIRECTION, ROW_IP_ID) = range(9)
@@ -56,8 +61,8 @@ ROW = 9
     SPECIAL_SRC,
 ) = range(9)
 SPECIAL = SPECIAL_SRC + 4
-(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN, N_TUNNEL_CUT, FIRST_TUNNEL_CUT, N_SEGMENTS) = range(8)
-STATE = 8
+(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN, N_TUNNEL_CUT, FIRST_TUNNEL_CUT, N_SEGMENTS, N_HELLOS) = range(9)
+STATE = 9
 """State of a scan.  Unseen: packets of whose payload too little was captured to tell what it is.  Tunnel cut: those in
 which the header of what may be a packet in a tunnel was cut."""
 MORE_ROWS = 1 << 12
@@ -78,6 +83,15 @@ def note_row(
     row[ROW_TTL] = f[layers.TTL]
     row[ROW_DIRECTION] = toward
     row[ROW_IP_ID] = f[layers.IP_ID]
+
+
+@kernels.inner
+def note_hello(b: Any, f: layers.Fields, flow: int, datagram: bool, hello: Any) -> None:
+    """Write the row of a ClientHello."""
+    start, stop = server_name_at(b, f[layers.START], f[layers.STOP], datagram)
+    hello[HELLO_FLOW] = flow
+    hello[HELLO_START] = start
+    hello[HELLO_STOP] = stop
 
 
 @kernel
@@ -103,6 +117,7 @@ def scan(
     rows: Any,
     segments: Any,
     specials: Any,
+    hellos: Any,
     tally: Any,
     ethertypes: Any,
     protocols: Any,
@@ -112,7 +127,7 @@ def scan(
     `state` begins as zeros but for the flows, `tally` counts packets by what became of them.
     """
     n_flows, n_rows, n_specials = int(state[N_FLOWS]), int(state[N_ROWS]), int(state[N_SPECIALS])
-    n_segments = int(state[N_SEGMENTS])
+    n_segments, n_hellos = int(state[N_SEGMENTS]), int(state[N_HELLOS])
     limit = min(len(slots) // 2, len(keys))
     i = begin
     while i < len(offset):
@@ -186,6 +201,13 @@ def scan(
                 counters[flow, N_OTHER] += 1
                 i += 1
                 continue
+            if (
+                tcp[flow, TCP_STATE] == UNDECIDED
+                and tcp[flow, TRIED] < HELLO_TRIES
+                and is_client_hello(b, f[layers.START], f[layers.STOP])
+            ):
+                note_hello(b, f, flow, False, hellos[n_hellos])
+                n_hellos += 1
             if watch(b, f, tcp, flow):
                 o = f[layers.START]
                 end = ahead(b, f, tcp, flow)
@@ -262,6 +284,14 @@ def scan(
                 keys,
                 counters,
             )
+        elif (
+            kind == demux.DTLS
+            and counters[flow, N_DTLS] == 1
+            and is_turn_port(f[layers.DPORT])
+            and is_dtls_client_hello(b, f[layers.START], f[layers.STOP])
+        ):
+            note_hello(b, f, flow, True, hellos[n_hellos])
+            n_hellos += 1
         if kind == demux.OTHER:
             seen = f[layers.STOP] - f[layers.START]
             if seen < 8 and seen < f[layers.LENGTH]:
@@ -277,7 +307,7 @@ def scan(
             n_rows += 1
         i += 1
     state[N_FLOWS], state[N_ROWS], state[N_SPECIALS] = n_flows, n_rows, n_specials
-    state[N_SEGMENTS] = n_segments
+    state[N_SEGMENTS], state[N_HELLOS] = n_segments, n_hellos
     return i
 
 
