@@ -19,6 +19,9 @@ MOST_FRAMES = 16
 
 Row = dict[str, Any]
 
+UNKNOWN_PEER = "0.0.0.0"
+"""Stands for the peer behind a TURN channel whose binding was not captured (docs/turn.md)."""
+
 
 def build_sessions(
     sessions: Table, pairs: Table, transactions: Table, captures: tuple[Capture, ...]
@@ -135,7 +138,8 @@ def _agents(
     local: dict[str, frozenset[str]],
 ) -> tuple[Agent, Agent]:
     hosts = [
-        dict.fromkeys(host(end) for end in ends) for ends in zip(*((pair.a, pair.b) for pair in pairs), strict=True)
+        dict.fromkeys(host(end) for end in ends if host(end) != UNKNOWN_PEER)
+        for ends in zip(*((pair.a, pair.b) for pair in pairs), strict=True)
     ]
     hosts = hosts or [{}, {}]
     a, b = (_agent(number, row, directed, sides, hosts, local) for number in (0, 1))

@@ -127,7 +127,8 @@ def place_said(capture: Capture) -> str:
     evidence = safe(capture.evidence)
     if capture.place == "endpoint":
         at = listed([safe(address) for address in capture.at.split(", ")], 6)
-        return f"taken at {at} ({CONFIDENCE[capture.confidence]}: {evidence})"
+        nearly = "" if capture.confidence == "high" else "or next to "  # a time to live tells no more
+        return f"taken at {nearly}{at} ({CONFIDENCE[capture.confidence]}: {evidence})"
     if capture.place == "between":
         return f"taken between the agents ({CONFIDENCE[capture.confidence]}: {evidence})"
     return f"taken where? Cannot be told: {evidence}"
@@ -237,8 +238,8 @@ def _session(session: Session, paper: Paper, hints: Hints, several: bool) -> Ite
         if cells(lead) > paper.width // 2:
             yield from paper.wrap(lead.strip(), "  ", "     ")
             lead = "     "
-        at = ", ".join(safe(vantage) for vantage in agent.captured_at) if several else "here"
-        taken = f" (captured {'at ' if several else ''}{at})" if agent.captured_at else ""
+        at = "at or near " + ", ".join(safe(vantage) for vantage in agent.captured_at) if several else "here or near"
+        taken = f" (captured {at})" if agent.captured_at else ""
         where = listed([safe(address) for address in agent.addresses], 6) or "no address seen"
         yield from paper.wrap(where + taken, lead)
     yield from paper.wrap(_followed(session, paper), "  ")
