@@ -47,6 +47,12 @@ V4_PREFIX = 0xFFFF
 """Third word of an IPv4 address written as ::ffff:a.b.c.d."""
 
 
+def in_halves(words: Array) -> tuple[Array, Array]:
+    """Rows of four 32-bit words (addresses, transaction ids) as two numbers of 64 bits each, to sort and group by."""
+    wide, shift = words.astype(np.uint64), np.uint64(32)
+    return wide[:, 0] << shift | wide[:, 1], wide[:, 2] << shift | wide[:, 3]
+
+
 class Texts:
     """Distinct strings, numbered in order of first use."""
 
@@ -83,8 +89,7 @@ class Endpoints:
         if not len(words):
             return np.zeros(0, np.int32)
         rows = np.ascontiguousarray(words, np.uint32)
-        high = rows[:, 0].astype(np.uint64) << np.uint64(32) | rows[:, 1]
-        low = rows[:, 2].astype(np.uint64) << np.uint64(32) | rows[:, 3]
+        high, low = in_halves(rows)
         order = np.lexsort((rows[:, 4], low, high))
         ordered = rows[order]
         new = np.empty(len(rows), np.bool_)

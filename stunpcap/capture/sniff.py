@@ -34,10 +34,6 @@ def _starts(*words: str) -> Callable[[bytes, str], object]:
     return lambda head, text: text.startswith(words)
 
 
-def _has(*words: str) -> Callable[[bytes, str], object]:
-    return lambda head, text: text and all(word in text for word in words)
-
-
 def _json(*words: str) -> Callable[[bytes, str], object]:
     return lambda head, text: text.startswith(("{", "[")) and all(f'"{word}"' in text for word in words)
 

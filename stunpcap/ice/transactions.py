@@ -16,7 +16,7 @@ from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, minim
 from stunpcap.ice.rejections import attach_icmp
 from stunpcap.ice.timers import MILLISECOND, SECOND, TRANSACTION_TIMEOUT, deadlines, round_trips
 from stunpcap.schema import OUTCOME, TRANSACTION_KIND, TRANSPORT
-from stunpcap.table import MISSING, NAT, Pools, Table
+from stunpcap.table import MISSING, NAT, Pools, Table, in_halves
 from stunpcap.vantage import Quote, Vantage
 
 REQUEST, INDICATION, SUCCESS, ERROR = range(4)
@@ -178,10 +178,9 @@ def _number_ids(messages: Table, quotes: list[tuple[int, Quote]]) -> Ints:
     """One number for each vantage and transaction id; those of the quoted messages come behind the messages'."""
     words = np.concatenate(
         [messages["transaction_id"], np.array([quote.id for _, quote in quotes], np.uint32).reshape(-1, 4)]
-    ).astype(np.uint64)
+    )
     vantage = np.concatenate([messages["vantage"], np.array([number for number, _ in quotes], np.int32)])
-    shift = np.uint64(32)
-    return group(vantage, words[:, 0] << shift | words[:, 1], words[:, 2] << shift | words[:, 3])[0]
+    return group(vantage, *in_halves(words))[0]
 
 
 def _number_transactions(rows: Ints, keys: Ints, time: Ints, of_message: Ints, start: int = 0) -> int:

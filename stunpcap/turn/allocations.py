@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import KIND, OUT, Correlated
 from stunpcap.stun.message import Message
 from stunpcap.stun.valuetypes import Address
@@ -26,7 +27,6 @@ from stunpcap.turn.model import (
     LOST,
     PERMISSION_LIFETIME,
     REFUSED,
-    SECOND,
     Allocation,
     Connection,
     Grant,
@@ -259,7 +259,6 @@ class _Follower:
                 continue
             for connection in allocation.connections:
                 if connection.id == number >= 0:
-                    connection.data_client = one["src"]
                     if one["outcome"] == OUT["success"]:
                         connection.bound = time
                     connection.error_code = max(connection.error_code, one["error_code"])

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from stunpcap.ice.timers import SECOND
 from stunpcap.schema import ALLOCATION_STATE, GRANT_STATE
 from stunpcap.table import MISSING, NAT
 
-SECOND = 1_000_000_000
 PERMISSION_LIFETIME = 300 * SECOND
 """RFC 8656 section 9."""
 CHANNEL_LIFETIME = 600 * SECOND
@@ -53,10 +53,6 @@ class Grant:
             return DENIED if self.error_code >= 0 else UNANSWERED
         return LAPSED if self.expires <= until else GRANTED
 
-    def covers(self, time: int) -> bool:
-        """Whether it was in force at that time."""
-        return NAT < self.created <= time < self.expires
-
 
 @dataclass(slots=True)
 class Connection:
@@ -70,8 +66,6 @@ class Connection:
     answered: int = NAT
     bound: int = NAT
     """When the client tied its data connection to it."""
-    data_client: int = MISSING
-    """The client's end of the data connection."""
     error_code: int = MISSING
     frame: int = MISSING
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from stunpcap.ice.columns import first_of, group
 from stunpcap.ice.transactions import correlate
-from stunpcap.table import Pools, Table
+from stunpcap.table import Pools, Table, in_halves
 from stunpcap.turn.addresses import Resolver
 from stunpcap.turn.allocations import Reader, find_allocations
 from stunpcap.turn.known import Allocations
@@ -101,12 +101,8 @@ def mark_legs(messages: Table, leg: Any, depth: Any) -> None:
     inside = np.flatnonzero((depth > 0) & ~messages["duplicate"])
     if not len(inside):
         return
-    transaction = messages["transaction_id"].astype(np.uint64)
-    shift = np.uint64(32)
-    high = transaction[:, 0] << shift | transaction[:, 1]
-    low = transaction[:, 2] << shift | transaction[:, 3]
     # Only ids that travelled inside TURN, and the same ids elsewhere.
-    ids, _ = group(high, low)
+    ids, _ = group(*in_halves(messages["transaction_id"]))
     rows = np.flatnonzero(np.isin(ids, np.unique(ids[inside])) & ~messages["duplicate"])
     rows = rows[np.argsort(messages["time"][rows], kind="stable")]
     names = ("vantage", "src", "dst", "class", "method", "transport")

@@ -10,16 +10,17 @@ must not be taken for messages of the connection itself.
 from __future__ import annotations
 
 from stunpcap.kernels import inner
+from stunpcap.stun import registry
+from stunpcap.stun.values import MAGIC_COOKIE as COOKIE
 from stunpcap.wire.words import Buffer, u16, u32
 
 UNKNOWN, NATIVE, COUNTED = range(3)
 NEED_MORE, NO_FRAME = 0, -1
-COOKIE = 0x2112A442
 COOKIE_BYTES = COOKIE.to_bytes(4)
 HEADER = 20
-BINDING = 0x0001
+BINDING = registry.message_type("request", registry.METHOD_BY_NAME["binding"].value)
 METHOD_BITS = 0x3EEF
-DATA_ATTRIBUTE = 0x0013
+DATA_ATTRIBUTE = registry.attribute("DATA").type
 LONGEST = 4096
 """A message found in the middle of a stream is not longer."""
 FAR = 1 << 28

@@ -424,26 +424,13 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
                 f[DETAIL] = FAMILY_IS | family
                 return NOT_IP
 
-        elif layer == SLL:
-            if o + 16 > stop:
+        elif layer in (SLL, SLL2):
+            size = 16 if layer == SLL else 20
+            if o + size > stop:
                 return CUT
-            f[DIRECTION] = cooked_direction(u16(b, o))
-            ethertype = u16(b, o + 14)
-            o += 16
-            if ethertype > 0x05DC:
-                layer = ETHERTYPE
-            elif ethertype == 4:
-                layer = LLC
-            else:
-                f[DETAIL] = LINUX_IS | ethertype
-                return NOT_IP
-
-        elif layer == SLL2:
-            if o + 20 > stop:
-                return CUT
-            f[DIRECTION] = cooked_direction(b[o + 10])
-            ethertype = u16(b, o)
-            o += 20
+            f[DIRECTION] = cooked_direction(u16(b, o) if layer == SLL else int(b[o + 10]))
+            ethertype = u16(b, o + 14) if layer == SLL else u16(b, o)
+            o += size
             if ethertype > 0x05DC:
                 layer = ETHERTYPE
             elif ethertype == 4:
