@@ -23,6 +23,7 @@ FLOORS = (
     "stunpcap.kernels",
     "stunpcap.schema",
     "stunpcap.table",
+    "stunpcap.plots.styles",
     "stunpcap.stun.defects",
     "stunpcap.stun.valuetypes",
     "stunpcap.stun.values",
@@ -42,12 +43,13 @@ FLOORS = (
     "stunpcap.summary",
     "stunpcap.notebook",
     "stunpcap.trace",
+    "stunpcap.plots",
     "stunpcap.cli",
 )
 """A module knows those before it and its own floor's.  The tables of STUN stand below `wire`, which needs them to tell
 STUN from media; the rest of `stun` stands above, since it decodes what `wire` found (docs/architecture.md).  What TURN
 carries is found before anything is correlated, and what a TURN server granted follows from transactions; so `turn`
-stands between parts of its neighbours."""
+stands between parts of its neighbours.  How things look is one table for the terminal and for plots alike."""
 
 SETTING_UP = {"stunpcap"}
 """The package itself knows nothing but names: it imports what is asked for."""
