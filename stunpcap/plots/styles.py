@@ -23,7 +23,7 @@ class Hue:
 
 
 HUES = {
-    "green": Hue("#0b6b57", "#c4e8de", "#4fd1b0", "#0c3f34"),
+    "green": Hue("#0b6b57", "#c4e8de", "#4fd1b0", "#0a3d45"),
     "red": Hue("#b3261e", "#eb9c8e", "#ff8a7a", "#a03226"),
     "amber": Hue("#8a5a00", "#f7dd9c", "#e8b34a", "#574010"),
     "blue": Hue("#0b5cad", "#c3dcf6", "#79b8ff", "#0f345e"),
