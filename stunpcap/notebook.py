@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from stunpcap.plots.styles import TONES
 from stunpcap.summary import Summary, summarise
 from stunpcap.summary.model import Direction, Pair, Session
 from stunpcap.summary.pairs_text import kind_of, mark_of
@@ -29,6 +30,9 @@ WORST = 2
 PAIRS = 12
 DEFECTS = 5
 
+_TONES = ("good", "bad", "open")
+_LIGHT = ";".join(f"--{name}:{TONES[name].hue.ink}" for name in _TONES)
+_DARK = ";".join(f"--{name}:{TONES[name].hue.dark_ink}" for name in _TONES)
 _STYLE = """
 .stunpcap{font:13px/1.45 system-ui,sans-serif;color:currentColor;max-width:72em}
 .stunpcap table{border-collapse:collapse;margin:.3em 0 .9em;color:inherit;font-size:inherit}
@@ -44,11 +48,11 @@ border-bottom:1px solid color-mix(in srgb,currentColor 18%,transparent)}
 .stunpcap .where{display:inline-block;min-width:20em}
 .stunpcap .n{white-space:nowrap}
 .stunpcap .good{color:var(--good)}.stunpcap .bad{color:var(--bad)}.stunpcap .open,.stunpcap .warn{color:var(--open)}
-.stunpcap,.vscode-light .stunpcap,[data-jp-theme-light=true] .stunpcap{--good:#1a7f37;--bad:#cf222e;--open:#9a6700}
-@media (prefers-color-scheme:dark){.stunpcap{--good:#3fb950;--bad:#ff7b72;--open:#d29922}}
-.vscode-dark .stunpcap,[data-jp-theme-light=false] .stunpcap{--good:#3fb950;--bad:#ff7b72;--open:#d29922}
 """
-_SYMBOL = {"good": "✓", "bad": "✗", "open": "…", "warn": "!"}
+_STYLE += f""".stunpcap,.vscode-light .stunpcap,[data-jp-theme-light=true] .stunpcap{{{_LIGHT}}}
+@media (prefers-color-scheme:dark){{.stunpcap{{{_DARK}}}}}
+.vscode-dark .stunpcap,[data-jp-theme-light=false] .stunpcap{{{_DARK}}}
+"""
 
 
 def as_text(trace: Trace, *, short: bool) -> str:
@@ -111,7 +115,7 @@ def _captures(found: Summary) -> list[str]:
 
 def _state(state: str, words: str) -> str:
     style = STATE[state]
-    return f'<span class="{style}">{_SYMBOL[style]} {_text(words)}</span>'
+    return f'<span class="{style}">{TONES[style].glyph} {_text(words)}</span>'
 
 
 def _sessions(found: Summary) -> list[str]:
@@ -185,7 +189,7 @@ def _way(way: Direction | None) -> tuple[str, ...]:
     if way is None:
         return ('<span class="dim">· no check seen</span>', "", "", "", "", "")
     return (
-        f'<span class="{mark_of(way)}">{_SYMBOL[mark_of(way)]} {_text(way.outcome)}</span>',
+        f'<span class="{mark_of(way)}">{TONES[mark_of(way)].glyph} {_text(way.outcome)}</span>',
         f"{way.requests_sent:,}",
         f"{way.responses_received:,}",
         f"{way.unanswered + way.unfinished:,}",

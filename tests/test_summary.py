@@ -10,10 +10,9 @@ import pytest
 
 import stunpcap
 from stunpcap.errors import UsageError
-from stunpcap.schema import MAPPING, PAIR_STATE, SESSION_STATE
+from stunpcap.schema import MAPPING, SESSION_STATE
 from stunpcap.summary import Summary, summarise
 from stunpcap.summary.model import ErrorAnswer
-from stunpcap.summary.pairs_text import SYMBOL
 from stunpcap.summary.terminal import Paper, cells, paper_for, safe
 from stunpcap.summary.text import STATE
 from stunpcap.summary.words import BEHAVIOUR, direction_outcome, error_words, seconds, session_said
@@ -26,7 +25,6 @@ DEAD = LAB / "asymmetric-dead" / "answerer.pcap"
 def test_every_level_has_words_and_a_symbol() -> None:
     assert set(BEHAVIOUR) == set(MAPPING)
     assert set(STATE) == set(SESSION_STATE)
-    assert set(SYMBOL) == set(PAIR_STATE)
 
 
 ROW = {

@@ -13,10 +13,10 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from stunpcap.plots.styles import CANDIDATES, PAIR_STATES
 from stunpcap.summary.model import Direction, Pair
 from stunpcap.summary.terminal import Paper, cells, safe
 
-SYMBOL = {"succeeded": "good", "failed": "bad", "in-progress": "open"}
 INDENT = 4
 
 
@@ -47,7 +47,7 @@ def mark_of(way: Direction) -> str:
     """The symbol for a direction: what succeeded and then fell silent is no success."""
     if way.state == "succeeded" and way.silent_at_end > 1 and way.unanswered:
         return "warn"
-    return SYMBOL[way.state]
+    return PAIR_STATES[way.state].tone
 
 
 def cells_of(way: Direction) -> tuple[str, str, str, str, str]:
@@ -71,7 +71,7 @@ def _aligned(values: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def kind_of(type: str) -> str:
     """A candidate's type for people."""
-    return "type ?" if type == "unknown" else type
+    return CANDIDATES[type].label
 
 
 def _ends(pair: Pair, paper: Paper) -> Iterator[str]:

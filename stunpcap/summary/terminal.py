@@ -14,22 +14,23 @@ import unicodedata
 from dataclasses import dataclass
 from typing import IO
 
+from stunpcap.plots.styles import TONES
 from stunpcap.stun.render import printable
 
 _SYMBOLS = {
-    "good": ("✓", "+"),
-    "bad": ("✗", "x"),
-    "open": ("…", "~"),
-    "none": ("·", "-"),
+    **{name: (tone.glyph, tone.ascii) for name, tone in TONES.items()},
     "to": ("→", "->"),
     "with": ("⇄", "<->"),
     "star": ("★", "*"),
-    "warn": ("!", "!"),
     "dash": ("–", "-"),
     "rule": ("─", "-"),
     "cut": ("…", "~"),
 }
-_STYLES = {"good": "32", "bad": "31", "open": "33", "warn": "33", "dim": "2", "strong": "1", "failed": "1;31"}
+_STYLES = {name: tone.sgr for name, tone in TONES.items()} | {
+    "dim": "2",
+    "strong": "1",
+    "failed": f"1;{TONES['bad'].sgr}",
+}
 NARROWEST = 72
 """What is drawn for a narrower window runs over its edge."""
 WIDEST = 140

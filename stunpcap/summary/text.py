@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from stunpcap.plots.styles import SESSION_STATES
 from stunpcap.summary import text_network
 from stunpcap.summary.model import Capture, Damage, Pair, Session, Summary
 from stunpcap.summary.opaque import draw_opaque
@@ -26,8 +27,8 @@ OVERVIEW_ROWS = 30
 PAIR_ROWS = 20
 """Pairs of one session and capture."""
 DAMAGE_ROWS = 8
-STATE = {"connected": "good", "failed": "bad", "disconnected": "bad", "checking": "open"}
-_STATE_STYLE = {"connected": "good", "failed": "failed", "disconnected": "failed", "checking": "open"}
+STATE = {state: style.tone for state, style in SESSION_STATES.items()}
+_STATE_STYLE = {state: "failed" if tone == "bad" else tone for state, tone in STATE.items()}
 
 
 @dataclass(frozen=True, slots=True)
