@@ -6,15 +6,15 @@ This is where bytes end.  Everything below works on the tables.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 
 from stunpcap.capture import open_capture
-from stunpcap.capture.reader import Capture
+from stunpcap.capture.records import Defect, Interface
 from stunpcap.schema import FRAMES, TRANSPORT
 from stunpcap.stun.columns import defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
@@ -33,6 +33,23 @@ Progress = Callable[[int, "int | None"], None]
 
 _TRANSPORT_CODES = np.full(256, -1, np.int8)
 _TRANSPORT_CODES[[layers.UDP, layers.TCP, layers.UDPLITE]] = [TRANSPORT.index(t) for t in ("udp", "tcp", "udplite")]
+
+
+class Origin(Protocol):
+    """What is known of a capture besides its packets; a `Capture` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def compression(self) -> str: ...
+    @property
+    def interfaces(self) -> Sequence[Interface]: ...
+    @property
+    def defects(self) -> Sequence[Defect]: ...
+    @property
+    def comments(self) -> dict[int, list[str]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +125,7 @@ def read_vantage(
             expected = (scanner.packets + len(block)) * size // max(1, done)
             scanner.feed(block, capture.interfaces, expected)
         kept = scanner.finish()
-        return _assemble(capture, kept, name, pools)
+        return assemble(capture, kept, name, pools)
 
 
 def default_name(path: str | os.PathLike[str] | IO[bytes]) -> str:
@@ -128,7 +145,8 @@ def _size(path: str | os.PathLike[str] | IO[bytes]) -> int:
     return Path(path).stat().st_size
 
 
-def _assemble(capture: Capture, kept: Datagrams, name: str, pools: Pools) -> Vantage:
+def assemble(capture: Origin, kept: Datagrams, name: str, pools: Pools) -> Vantage:
+    """The tables of a capture that was scanned to its end, whoever read its packets."""
     unwrapped = unwrap(kept, pools)
     flows, flow_counters = _flows(kept, unwrapped.carried, name, pools)
     decoded = unwrapped.columns
