@@ -34,6 +34,8 @@ ROWS = {
     "channels": "A row for each channel of an allocation and what it was bound to; a new row after it expired.",
     "flows": "A row for each direction of each UDP or TCP flow, STUN or not, and of each flow inside TURN.",
     "mappings": "A row for each way that a server or a peer saw a local address: the NATs in front of it.",
+    "findings": "A row for each thing that went wrong or is worth knowing, what explains a session first; "
+    "[findings](findings.md) says what each means.",
     "vantages": "A row for each capture that was read.",
     "defects": "A row for each thing that was damaged, odd or not read: in the file, in packets, in messages.",
 }

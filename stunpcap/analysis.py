@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from stunpcap.diagnose.facts import Facts
+from stunpcap.diagnose.run import diagnose
 from stunpcap.ice.authenticity import verify
 from stunpcap.ice.candidates import build_candidates, build_mappings
 from stunpcap.ice.outcome import build_sessions
@@ -18,7 +20,7 @@ from stunpcap.ice.transactions import correlate, mark_duplicates
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
 from stunpcap.stun.message import Message
-from stunpcap.table import MISSING, Pools, Table
+from stunpcap.table import MISSING, Pools, Table, empty
 from stunpcap.turn.relays import follow_relays, mark_legs
 from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
@@ -37,16 +39,25 @@ class Tables:
     permissions: Table
     channels: Table
     flows: Table
+    dtls: Table
+    handshakes: Table
+    streams: Table
+    activity: Table
+    names: Table
     mappings: Table
+    findings: Table
     vantages: Table
     defects: Table
 
     def of_session(self, number: int) -> Tables:
-        """The same with the rows of one session only; captures and their defects stay."""
+        """The same with the rows of one session only; captures, their defects and names asked over mDNS stay."""
         pairs = self.pairs.take(self.pairs["session_id"] == number)
         own = {
             name: getattr(self, name).take(getattr(self, name)["session_id"] == number)
-            for name in ("messages", "transactions", "sessions", "candidates", "mappings")
+            for name in (
+                *("messages", "transactions", "sessions", "candidates", "mappings"),
+                *("dtls", "handshakes", "streams", "activity"),
+            )
         }
         ids = self.allocations.values("session_ids")
         mine = np.array([str(number) in (text or "").split(", ") for text in ids], np.bool_)
@@ -57,7 +68,10 @@ class Tables:
         wanted = {(a, b) for a, b in zip(pairs["src"].tolist(), pairs["dst"].tolist(), strict=True)}
         ends = zip(self.flows["src"].tolist(), self.flows["dst"].tolist(), strict=True)
         used = np.array([(a, b) in wanted or (b, a) in wanted for a, b in ends], np.bool_)
-        return Tables(**own, pairs=pairs, flows=self.flows.take(used), vantages=self.vantages, defects=self.defects)
+        about = self.findings["session_id"]
+        findings = self.findings.take((about == number) | (about == MISSING))
+        rest = {name: getattr(self, name) for name in FRAMES if name not in own}
+        return Tables(**{**rest, **own, "pairs": pairs, "flows": self.flows.take(used), "findings": findings})
 
 
 assert [field.name for field in fields(Tables)] == list(FRAMES)
@@ -91,20 +105,23 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
     granted = sorted(relays.allocations.all, key=lambda one: (one.asked, one.first_frame))
     if passwords:
         verify(messages, correlated, bytes_of, passwords)
-    return Tables(
-        messages=messages,
-        transactions=correlated.table,
-        sessions=sessions,
-        pairs=directed.table,
-        candidates=candidates,
-        allocations=allocation_table(granted, _sessions_of(candidates), pools),
-        permissions=grant_table("permissions", granted, ends, pools),
-        channels=grant_table("channels", granted, ends, pools),
-        flows=flows,
-        mappings=mappings,
-        vantages=_vantages(vantages, messages, places, numbers, pools),
-        defects=_defects(vantages, pools),
-    )
+    tables = {
+        "messages": messages,
+        "transactions": correlated.table,
+        "sessions": sessions,
+        "pairs": directed.table,
+        "candidates": candidates,
+        "allocations": allocation_table(granted, _sessions_of(candidates), pools),
+        "permissions": grant_table("permissions", granted, ends, pools),
+        "channels": grant_table("channels", granted, ends, pools),
+        "flows": flows,
+        "mappings": mappings,
+        "vantages": _vantages(vantages, messages, places, numbers, pools),
+        "defects": _defects(vantages, pools),
+    }
+    tables = {name: empty(name, pools) for name in FRAMES} | tables
+    tables["findings"] = diagnose(Facts(tables, directed, places, vantages, pools))
+    return Tables(**tables)
 
 
 def _sessions_of(candidates: Table) -> dict[int, set[int]]:

@@ -24,6 +24,7 @@ class Kind(enum.Enum):
     COUNT = "count"
     UNSIGNED = "unsigned 64-bit or missing"
     FLAG = "flag"
+    FRAMES = "frame numbers"
 
 
 DTYPES = {
@@ -37,6 +38,7 @@ DTYPES = {
     Kind.COUNT: "int64",
     Kind.UNSIGNED: "UInt64",
     Kind.FLAG: "bool",
+    Kind.FRAMES: "object",
 }
 """Kind -> pandas dtype."""
 
@@ -96,7 +98,24 @@ MAPPING = (
 ALLOCATION_STATE = ("active", "refused", "expired", "deleted", "lost")
 GRANT_STATE = ("active", "expired", "refused", "unanswered")
 OPAQUE = ("", "tls", "dtls")
+SEVERITY = ("error", "warning", "info")
+PART = ("cause", "consequence", "note")
 LAYER = ("file", "link", "network", "transport", "stun")
+CONTENT = (
+    "change-cipher-spec",
+    "alert",
+    "handshake",
+    "application-data",
+    "heartbeat",
+    "connection-id",
+    "ack",
+    "hidden",
+    "unknown",
+)
+HANDSHAKE_STATE = ("started", "answered", "stalled", "done", "failed")
+ENDED_BY = ("alert", "protected-alert", "short-records")
+STREAM_KIND = ("rtp", "rtcp", "data")
+ANSWER = ("no", "yes")
 
 
 _VANTAGE = Column("vantage", Kind.TEXT, "which capture: the stem of the file's name, unless another was given")
@@ -113,9 +132,13 @@ _CARRIER = Column(
 )
 _FIRST = Column("first_time", Kind.TIME, "time of the first packet")
 _LAST = Column("last_time", Kind.TIME, "time of the last packet")
+_PAIR = Column(
+    "pair_id", Kind.INTEGER, "the candidate pair of the session that has these two ends; missing if none has"
+)
 _ALLOCATION = Column("allocation_id", Kind.COUNT, "number of the allocation, from 1, in order of time")
 _CLIENT = Column("client", Kind.ENDPOINT, "TURN client's address and port, as captured")
 _SERVER = Column("server", Kind.ENDPOINT, "TURN server's address and port")
+_WAY = (_SESSION, _PAIR, _VANTAGE, _SRC, _DST, _TRANSPORT, _CARRIER)
 _GRANT = (_ALLOCATION, _VANTAGE, _CLIENT, _SERVER, Column("relayed", Kind.ENDPOINT, "relayed address"))
 _GRANTED = (
     Column("created", Kind.TIME, "answer to the first request for it that was granted"),
@@ -250,6 +273,12 @@ FRAMES: dict[str, tuple[Column, ...]] = {
             "media_ab_packets", Kind.COUNT, "RTP, RTCP and DTLS application packets from A to B on the session's pairs"
         ),
         Column("media_ba_packets", Kind.COUNT, "the same from B to A"),
+        Column(
+            "root_cause",
+            Kind.TEXT,
+            "name of the finding that explains why it failed, or why no media flows; empty when healthy, and where "
+            "nothing explains it",
+        ),
         Column("checks", Kind.COUNT, "transactions of both directions, consent included"),
         Column("restart_of", Kind.INTEGER, "the session that this one restarted"),
         Column("role_changes", Kind.COUNT, "how often an agent changed its role"),
@@ -436,6 +465,170 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         ),
         Column("server_name", Kind.TEXT, "name of the server that the ClientHello of such a connection asks for (SNI)"),
     ),
+    "dtls": (
+        _SESSION,
+        _PAIR,
+        _VANTAGE,
+        Column("frame", Kind.COUNT, "frame number of the datagram"),
+        Column("time", Kind.TIME, "when it was captured"),
+        _SRC,
+        _DST,
+        _TRANSPORT,
+        _CARRIER,
+        Column(
+            "content",
+            Kind.CATEGORY,
+            "content type of the record; `hidden` behind the unified header of DTLS 1.3 (RFC 9147 section 4)",
+            CONTENT,
+        ),
+        Column(
+            "version",
+            Kind.TEXT,
+            "`1.0`, `1.2`, `1.3`: of a hello what it chooses or offers at most, else what the record says (`1.2` also "
+            "in the clear records of DTLS 1.3)",
+        ),
+        Column("epoch", Kind.INTEGER, "epoch: 0 in the clear; of `hidden` records its two lowest bits"),
+        Column("sequence", Kind.INTEGER, "sequence number of the record; missing where it is encrypted"),
+        Column(
+            "handshake",
+            Kind.TEXT,
+            "handshake messages in it, separated by `, `: `client-hello`, …; `encrypted` if they cannot be seen",
+        ),
+        Column("message_seq", Kind.INTEGER, "number of the first of these messages"),
+        Column("fragment_offset", Kind.INTEGER, "where in that message the record's piece begins"),
+        Column("fragment_bytes", Kind.INTEGER, "length of that piece"),
+        Column("message_bytes", Kind.INTEGER, "length of that whole message"),
+        Column("size_bytes", Kind.COUNT, "length of the datagram's payload"),
+        Column("alert_level", Kind.TEXT, "`warning` or `fatal`, of an alert in the clear"),
+        Column("alert", Kind.TEXT, "name of an alert in the clear; a number if it has none; `encrypted`"),
+        Column(
+            "retransmission",
+            Kind.FLAG,
+            "the same piece of the handshake from the same sender as before, in a new record: no answer to the first "
+            "had arrived in time",
+        ),
+        Column(
+            "duplicate",
+            Kind.FLAG,
+            "the same record captured a second time, or on the other side of the relay that passed it on: not counted",
+        ),
+        Column("defect", Kind.TEXT, "what is wrong with the record; empty if nothing"),
+        Column("handshake_id", Kind.INTEGER, "row of `handshakes` that it belongs to, from 1"),
+        Column("record_bytes", Kind.COUNT, "length of the record after its header, as that gives it"),
+    ),
+    "handshakes": (
+        Column("handshake_id", Kind.COUNT, "number of the handshake, from 1, in order of time"),
+        _SESSION,
+        _PAIR,
+        _VANTAGE,
+        Column("client", Kind.ENDPOINT, "who sent the ClientHello, or must have"),
+        Column("server", Kind.ENDPOINT, "the other end"),
+        _TRANSPORT,
+        _CARRIER,
+        Column("version", Kind.TEXT, "version that the server chose; what the client offers at most if it did not"),
+        Column(
+            "state",
+            Kind.CATEGORY,
+            "`started`: a ClientHello, and nothing came back; `answered`: the server's messages were captured, the end "
+            "was not; `stalled`: so, and a flight was repeated after them; `done`: both ends have shown that they have "
+            "the keys; `failed`: an alert ended it",
+            HANDSHAKE_STATE,
+        ),
+        Column("started", Kind.TIME, "first record"),
+        Column("finished", Kind.TIME, "first record that shows that it is done"),
+        Column("duration_s", Kind.SECONDS, "from `started` to `finished`"),
+        Column("client_hellos", Kind.COUNT, "ClientHellos captured, repeated ones and the one with a cookie included"),
+        Column("server_hellos", Kind.COUNT, "ServerHellos captured, repeated ones included"),
+        Column("client_flights_repeated", Kind.COUNT, "how often the client sent a flight again"),
+        Column("server_flights_repeated", Kind.COUNT, "how often the server sent a flight again"),
+        Column(
+            "last_flight",
+            Kind.TEXT,
+            "the last handshake messages of each end: `client: …; server: …`, empty if it sent none",
+        ),
+        Column("largest_client_bytes", Kind.COUNT, "largest datagram with handshake records from the client"),
+        Column("largest_server_bytes", Kind.COUNT, "the same from the server"),
+        Column(
+            "incomplete",
+            Kind.TEXT,
+            "handshake messages of which pieces were not captured: `server certificate 1000 of 2300 bytes`, separated "
+            "by `; `; empty if none",
+        ),
+        Column("alert", Kind.TEXT, "the alert that ended it, or the first; `encrypted` if its name cannot be seen"),
+        Column("alert_src", Kind.ENDPOINT, "who sent that alert"),
+        Column("alert_frame", Kind.INTEGER, "frame of that alert"),
+        Column(
+            "ended_by",
+            Kind.CATEGORY,
+            "what ended it where it carried neither data nor media: an `alert`; a `protected-alert`, whose name cannot "
+            "be seen; `short-records`: in DTLS 1.3, records that may be alerts are the last that was sent",
+            ENDED_BY,
+        ),
+        Column(
+            "client_data_packets",
+            Kind.COUNT,
+            "datagrams with application data, or RTP and RTCP, from the client after it",
+        ),
+        Column("server_data_packets", Kind.COUNT, "the same from the server"),
+        Column("first_frame", Kind.INTEGER, "frame of the first record"),
+        Column("last_frame", Kind.INTEGER, "frame of the last record that is not application data"),
+        Column("client_frame", Kind.INTEGER, "frame of the client's last handshake record"),
+        Column("server_frame", Kind.INTEGER, "frame of the server's last handshake record"),
+    ),
+    "streams": (
+        *_WAY,
+        Column(
+            "kind",
+            Kind.CATEGORY,
+            "`rtp` and `rtcp` (SRTP and SRTCP included; told apart as in RFC 5761), `data`: application data of DTLS, "
+            "which is SCTP in WebRTC; a row for all of a flow",
+            STREAM_KIND,
+        ),
+        Column("ssrc", Kind.INTEGER, "SSRC of the sender; missing for data, and in the row for all beyond the 64th"),
+        Column(
+            "payload_types",
+            Kind.TEXT,
+            "payload types seen, or of RTCP the packet types that come first; separated by `, `",
+        ),
+        Column("packets", Kind.COUNT, "packets captured"),
+        Column("bytes", Kind.COUNT, "bytes of UDP payload, or of what carries it"),
+        Column(
+            "expected",
+            Kind.INTEGER,
+            "RTP packets that the sequence numbers say were sent (RFC 3550 appendix A.3), from first to last",
+        ),
+        _FIRST,
+        _LAST,
+        Column("first_frame", Kind.INTEGER, "frame of the first packet"),
+        Column("last_frame", Kind.INTEGER, "frame of the last packet"),
+        Column(
+            "on_nominated",
+            Kind.CATEGORY,
+            "whether the pair was nominated; missing if no nominated pair of the session is known",
+            ANSWER,
+        ),
+    ),
+    "activity": (
+        *_WAY,
+        Column("time", Kind.TIME, "the second, by the clock of the capture"),
+        Column("rtp_packets", Kind.COUNT, "RTP packets in that second"),
+        Column("rtcp_packets", Kind.COUNT, "RTCP packets"),
+        Column("data_packets", Kind.COUNT, "packets with application data of DTLS"),
+        Column("stun_packets", Kind.COUNT, "packets with STUN"),
+        Column("media_bytes", Kind.COUNT, "bytes of the RTP and the data packets"),
+    ),
+    "names": (
+        _VANTAGE,
+        Column("name", Kind.TEXT, "name ending with `.local` (mDNS, RFC 6762)"),
+        Column("asked_by", Kind.ENDPOINT, "who asked; missing if it was only announced"),
+        Column("asked", Kind.COUNT, "how often it was asked for by that one"),
+        Column("first_time", Kind.TIME, "first question, or announcement"),
+        Column("answered", Kind.FLAG, "an answer for the name was captured after the first question, from whomever"),
+        Column("address", Kind.TEXT, "the address or addresses that the answers give, separated by `, `"),
+        Column("answer_time", Kind.TIME, "first answer"),
+        Column("first_frame", Kind.INTEGER, "frame of the first question, or announcement"),
+        Column("answer_frame", Kind.INTEGER, "frame of the first answer"),
+    ),
     "mappings": (
         _VANTAGE,
         _SESSION,
@@ -452,6 +645,27 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         ),
         _FIRST,
         Column("first_frame", Kind.INTEGER, "frame of the first answer that tells it"),
+    ),
+    "findings": (
+        Column("name", Kind.TEXT, "what was found; `stunpcap explain NAME` tells what it means"),
+        Column("severity", Kind.CATEGORY, "`error`: media cannot flow, or stops; `warning`: it may", SEVERITY),
+        Column("confidence", Kind.CATEGORY, "how sure, from the kind of evidence and the capture's limits", CONFIDENCE),
+        _SESSION,
+        Column("pair_id", Kind.INTEGER, "the candidate pair, or the foremost of several; missing if about none"),
+        Column("src", Kind.ENDPOINT, "the direction that it is about: from here; missing if about none"),
+        Column("dst", Kind.ENDPOINT, "to here"),
+        Column("summary", Kind.TEXT, "what happened, in a sentence"),
+        Column("advice", Kind.TEXT, "what would mend it, a step a line; lines of configuration are indented"),
+        Column("frames", Kind.FRAMES, "frames that show it, in `vantage`"),
+        Column("time", Kind.TIME, "when it first showed"),
+        Column(
+            "part",
+            Kind.CATEGORY,
+            "`cause`: explains why the session failed; `consequence`: follows from the cause; `note`: beside it",
+            PART,
+        ),
+        Column("vantage", Kind.TEXT, "the capture that `frames` are in"),
+        Column("evidence", Kind.TEXT, "what was seen, a line each, with captures and frames"),
     ),
     "vantages": (
         _VANTAGE,

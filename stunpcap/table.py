@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ _STORED: dict[Kind, tuple[type[np.generic], Any]] = {
     Kind.COUNT: (np.int64, 0),
     Kind.UNSIGNED: (np.uint64, NO_NUMBER),
     Kind.FLAG: (np.bool_, False),
+    Kind.FRAMES: (np.object_, ()),
 }
 
 COOKIE = 0x2112A442
@@ -156,7 +157,14 @@ class Pools:
 def missing(kind: Kind, rows: int) -> Array:
     """A column of `rows` missing values."""
     dtype, value = _STORED[kind]
+    if kind is Kind.FRAMES:
+        return in_cells([value] * rows)
     return np.full((rows, 4) if kind is Kind.ID else rows, value, dtype)
+
+
+def in_cells(values: Sequence[tuple[int, ...]]) -> Array:
+    """Tuples as a column, one a cell: NumPy would make two dimensions of tuples of the same length."""
+    return np.fromiter(values, np.object_, len(values))
 
 
 class Table:
@@ -225,6 +233,8 @@ class Table:
                 return None if stored == MISSING else stored
             case Kind.UNSIGNED:
                 return None if stored == NO_NUMBER else stored
+            case Kind.FRAMES:
+                return list(stored)
             case _:
                 return stored
 
@@ -252,6 +262,8 @@ class Table:
             case Kind.INTEGER | Kind.UNSIGNED:
                 absent = stored == (MISSING if declared.kind is Kind.INTEGER else NO_NUMBER)
                 return pd.arrays.IntegerArray(stored.copy(), absent)
+            case Kind.FRAMES:
+                return pd.Series([list(frames) for frames in stored], dtype=object)
             case _:
                 return pd.Series(stored, dtype=DTYPES[declared.kind])
 

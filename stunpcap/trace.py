@@ -30,8 +30,8 @@ class Trace:
 
     Attributes
     ----------
-    messages, transactions, sessions, pairs, candidates, allocations, permissions, channels, flows, mappings, vantages,
-    defects : pandas.DataFrame
+    messages, transactions, sessions, pairs, candidates, allocations, permissions, channels, flows, dtls, handshakes,
+    streams, activity, names, mappings, findings, vantages, defects : pandas.DataFrame
         The frames; docs/frames.md says what is in them.
     """
 
@@ -110,9 +110,39 @@ class Trace:
         return self._frame("flows")
 
     @property
+    def dtls(self) -> pd.DataFrame:
+        """A row for each record of DTLS handshakes, alerts, and the first protected ones."""
+        return self._frame("dtls")
+
+    @property
+    def handshakes(self) -> pd.DataFrame:
+        """A row for each DTLS handshake and vantage, with what it came to."""
+        return self._frame("handshakes")
+
+    @property
+    def streams(self) -> pd.DataFrame:
+        """A row for each direction and SSRC of RTP and RTCP, and for DTLS application data."""
+        return self._frame("streams")
+
+    @property
+    def activity(self) -> pd.DataFrame:
+        """A row for each direction of a flow and second in which media or STUN went."""
+        return self._frame("activity")
+
+    @property
+    def names(self) -> pd.DataFrame:
+        """A row for each `.local` name asked for over mDNS, and who asked."""
+        return self._frame("names")
+
+    @property
     def mappings(self) -> pd.DataFrame:
         """A row for each way that somebody saw a local address."""
         return self._frame("mappings")
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """A row for each thing that went wrong or is worth knowing: cause, direction, evidence, advice."""
+        return self._frame("findings")
 
     @property
     def vantages(self) -> pd.DataFrame:

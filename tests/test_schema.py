@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from stunpcap.schema import DTYPES, FRAMES, Column, Kind, column
-from stunpcap.table import COOKIE, MISSING, NAT, NO_NUMBER, V4_PREFIX, Pools, Table, empty
+from stunpcap.table import COOKIE, MISSING, NAT, NO_NUMBER, V4_PREFIX, Pools, Table, empty, in_cells
 
 EVERY = [(frame, one) for frame, columns in FRAMES.items() for one in columns]
 every_column = pytest.mark.parametrize(("frame", "one"), EVERY, ids=[f"{frame}.{one.name}" for frame, one in EVERY])
@@ -32,7 +32,7 @@ PROMISED = {
     "flows": "vantage src dst transport packets bytes stun dtls rtp rtcp channel other first_time last_time",
 }
 """Columns that keep their names and meaning, whatever is added."""
-MOMENTS = ("start", "end", "requested", "created", "refreshed", "expires", "ended")
+MOMENTS = ("start", "end", "started", "finished", "requested", "created", "refreshed", "expires", "ended")
 
 
 @every_column
@@ -77,6 +77,7 @@ SAMPLES: dict[Kind, tuple[Any, Any]] = {
     Kind.COUNT: ([0, 2**62, 7], [0, 2**62, 7]),
     Kind.UNSIGNED: ([2**63, 2**64 - 2, NO_NUMBER], [2**63, 2**64 - 2, None]),
     Kind.FLAG: ([True, False, True], [True, False, True]),
+    Kind.FRAMES: (in_cells([(1, 2), (), (7,)]), [[1, 2], [], [7]]),
     Kind.TIME: (
         [1_700_000_000_123_456_789, -1, NAT],
         ["2023-11-14T22:13:20.123456789Z", "1969-12-31T23:59:59.999999999Z", None],
@@ -117,6 +118,8 @@ def full_table(frame: str) -> tuple[Table, dict[str, list[Any]]]:
 
 def plain(one: Column, value: Any) -> Any:
     """A cell of a frame as `Table.records` would give it."""
+    if one.kind is Kind.FRAMES:
+        return value
     if pd.isna(value):
         return None
     if one.kind is Kind.TIME:
@@ -151,7 +154,7 @@ def test_dtypes(frame: str, rows: str) -> None:
     for one in FRAMES[frame]:
         if one.kind is Kind.CATEGORY:
             assert tuple(framed[one.name].cat.categories) == one.levels
-        if rows == "missing throughout" and one.kind not in (Kind.COUNT, Kind.FLAG, Kind.ID):
+        if rows == "missing throughout" and one.kind not in (Kind.COUNT, Kind.FLAG, Kind.ID, Kind.FRAMES):
             assert framed[one.name].isna().all(), one.name
 
 

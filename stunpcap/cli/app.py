@@ -10,6 +10,7 @@ from stunpcap import __version__
 
 COMMANDS = {
     "summary": "stunpcap.cli.overview:summary",
+    "findings": "stunpcap.cli.frames:findings",
     "sessions": "stunpcap.cli.frames:sessions",
     "pairs": "stunpcap.cli.frames:pairs",
     "candidates": "stunpcap.cli.frames:candidates",
@@ -20,6 +21,11 @@ COMMANDS = {
     "transactions": "stunpcap.cli.frames:transactions",
     "messages": "stunpcap.cli.frames:messages",
     "flows": "stunpcap.cli.frames:flows",
+    "dtls": "stunpcap.cli.frames:dtls",
+    "handshakes": "stunpcap.cli.frames:handshakes",
+    "streams": "stunpcap.cli.frames:streams",
+    "activity": "stunpcap.cli.frames:activity",
+    "names": "stunpcap.cli.frames:names",
     "vantages": "stunpcap.cli.frames:vantages",
     "defects": "stunpcap.cli.frames:defects",
     "show": "stunpcap.cli.show:show",

@@ -54,6 +54,8 @@ def _field(value: Any) -> Any:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list):
+        return " ".join(map(str, value))
     return safe(value) if isinstance(value, str) else value
 
 

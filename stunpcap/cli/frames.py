@@ -70,6 +70,36 @@ HELP = {
         "Print all UDP and TCP flows, a row for each direction, with packets by what they hold.",
         "stunpcap flows call.pcapng --columns src,dst,packets,rtp",
     ),
+    "dtls": (
+        "DTLS records of handshakes and alerts.",
+        "Print the records of DTLS handshakes: messages, fragments, retransmissions, alerts.",
+        "stunpcap dtls call.pcapng --columns frame,src,dst,content,handshake,alert",
+    ),
+    "handshakes": (
+        "DTLS handshakes and what they came to.",
+        "Print the DTLS handshakes: who began, which version, how far they got, and what ended them.",
+        "stunpcap handshakes call.pcapng --json | jq 'select(.state != \"done\")'",
+    ),
+    "streams": (
+        "RTP, RTCP and data, a row for each SSRC.",
+        "Print the media streams: a row for each direction and SSRC, and for DTLS application data.",
+        "stunpcap streams call.pcapng --session 1",
+    ),
+    "activity": (
+        "Packets and bytes in each second.",
+        "Print how much media and STUN went in each direction and second.",
+        "stunpcap activity call.pcapng --session 1 -o activity.csv",
+    ),
+    "names": (
+        "Names asked for over mDNS.",
+        "Print the `.local` names that were asked for over mDNS, by whom, and whether anybody answered.",
+        "stunpcap names call.pcapng",
+    ),
+    "findings": (
+        "What went wrong, why, and what would mend it.",
+        "Print the findings: what went wrong, in which direction, how sure that is, and what would mend it.",
+        "stunpcap findings call.pcapng --json | jq -r 'select(.severity == \"error\") | .summary'",
+    ),
     "vantages": (
         "The captures: size, times, place.",
         "Print the captures themselves: size, times, and where each was taken.",
@@ -204,33 +234,8 @@ def _print(table: Table, columns: Sequence[str] | None, form: str, output: str |
             write(text)
 
 
-(
-    messages,
-    transactions,
-    sessions,
-    pairs,
-    candidates,
-    allocations,
-    permissions,
-    channels,
-    mappings,
-    flows,
-    vantages,
-    defects,
-) = (
-    _make(frame)
-    for frame in (
-        "messages",
-        "transactions",
-        "sessions",
-        "pairs",
-        "candidates",
-        "allocations",
-        "permissions",
-        "channels",
-        "mappings",
-        "flows",
-        "vantages",
-        "defects",
-    )
-)
+def __getattr__(name: str) -> click.Command:
+    """The command of a frame, made when it is asked for."""
+    if name not in HELP:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _make(name)

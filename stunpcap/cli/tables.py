@@ -106,6 +106,8 @@ def _cell(value: Any) -> str:
             return "yes"
         case float():
             return f"{value:.6f}"
+        case list():
+            return " ".join(map(str, value))
         case _:
             return safe(value)
 

@@ -1,0 +1,73 @@
+"""What a rule says when it fires.
+
+A `Hit` cannot be built without evidence, and evidence not without frames or a capture that it was seen in: whoever has
+to defend a finding in front of others needs to know where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from stunpcap.schema import CONFIDENCE, SEVERITY
+from stunpcap.table import MISSING, NAT
+
+ERROR, WARNING, INFO = range(len(SEVERITY))
+HIGH, MEDIUM, LOW = range(len(CONFIDENCE))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was seen."""
+
+    said: str
+    "What, in words that end without a full stop."
+    vantage: str
+    "Name of the capture."
+    frames: tuple[int, ...] = ()
+    "Where to look; none if it is something that is missing."
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a rule found once."""
+
+    summary: str
+    "What happened, in a sentence."
+    evidence: Sequence[Evidence]
+    advice: Sequence[str] = ()
+    "Steps; a step may go on over several lines, those of configuration indented."
+    confidence: int = HIGH
+    severity: int | None = None
+    "If it is not the rule's own."
+    session: int = MISSING
+    pair: int = MISSING
+    src: int = MISSING
+    dst: int = MISSING
+    time: int = NAT
+
+    def __post_init__(self) -> None:
+        if not self.evidence:
+            raise ValueError(f"a finding without evidence: {self.summary}")
+
+
+@dataclass(slots=True)
+class Finding:
+    """A hit, by which rule, and what part it plays in its session."""
+
+    name: str
+    severity: int
+    hit: Hit
+    part: int = field(default=2)
+    "Index of `stunpcap.schema.PART`."
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Frames of the capture that shows most of it, in order."""
+        vantage = self.vantage
+        return tuple(sorted({frame for one in self.hit.evidence if one.vantage == vantage for frame in one.frames}))
+
+    @property
+    def vantage(self) -> str:
+        """The capture that the first evidence with frames is from."""
+        return next((one.vantage for one in self.hit.evidence if one.frames), self.hit.evidence[0].vantage)

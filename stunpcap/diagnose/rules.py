@@ -1,0 +1,89 @@
+"""The registry of rules: what a rule is, and all there are.
+
+A rule's docstring is its documentation: `stunpcap explain` and docs/findings.md are drawn from it.  It opens with one
+line that says what the finding means, and has four paragraphs that begin with the words in `PARTS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from stunpcap.diagnose.facts import Facts
+from stunpcap.diagnose.finding import Hit
+from stunpcap.schema import SEVERITY
+
+PARTS = ("Evidence:", "Likely cause:", "Not to be confused with:", "What to try:")
+FAMILIES = {
+    "paths": "Paths: packets that do not arrive",
+    "nats": "NATs and asymmetric routing",
+    "addresses": "Addresses that cannot work",
+    "gathering": "Gathering: STUN servers, mDNS, blocked UDP",
+    "relays": "TURN servers and relays",
+    "checks": "ICE itself",
+    "afterwards": "What came after ICE: DTLS, media, consent",
+    "capturing": "The capture itself",
+}
+"""Module of `stunpcap.diagnose` -> what its rules are about, in the order of the documentation."""
+
+Judge = Callable[[Facts], Iterator[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule."""
+
+    name: str
+    severity: int
+    "What it is unless a hit says otherwise."
+    family: str
+    judge: Judge
+    title: str
+    parts: dict[str, str]
+    "Word of `PARTS` without its colon -> paragraph."
+    sections: tuple[str, ...]
+    "RFC sections it rests on."
+
+
+_RULES: dict[str, Rule] = {}
+
+
+def rule(name: str, severity: int, *sections: str) -> Callable[[Judge], Judge]:
+    """Register a function as the rule of a name."""
+
+    def register(judge: Judge) -> Judge:
+        title, parts = _read(name, inspect.getdoc(judge) or "")
+        _RULES[name] = Rule(name, severity, judge.__module__.rpartition(".")[2], judge, title, parts, sections)
+        return judge
+
+    return register
+
+
+def _read(name: str, text: str) -> tuple[str, dict[str, str]]:
+    """Title and paragraphs of a rule's docstring."""
+    title, *paragraphs = (re.sub(r"\s+", " ", paragraph).strip() for paragraph in text.split("\n\n"))
+    parts = {}
+    for paragraph in paragraphs:
+        part = next((part for part in PARTS if paragraph.startswith(part)), None)
+        if part is None:
+            raise ValueError(f"{name}: a paragraph begins with none of {PARTS}: {paragraph[:40]}")
+        parts[part.removesuffix(":")] = paragraph.removeprefix(part).strip()
+    if len(parts) != len(PARTS):
+        raise ValueError(f"{name}: its docstring has {', '.join(parts)}, and not all of {PARTS}")
+    return title, parts
+
+
+def all_rules() -> dict[str, Rule]:
+    """Every rule by name, family after family."""
+    for family in FAMILIES:
+        importlib.import_module(f"stunpcap.diagnose.{family}")
+    order = list(FAMILIES)
+    return dict(sorted(_RULES.items(), key=lambda item: order.index(item[1].family)))
+
+
+def severity_of(found: Rule) -> str:
+    """A rule's own severity in a word."""
+    return SEVERITY[found.severity]
