@@ -1,17 +1,20 @@
 """Hot loops: plain Python on small inputs, compiled by numba on large ones.
 
 A `kernel` is a function over buffers and arrays that uses nothing but integers.  It runs as it stands when there
-is little to do, so that a small capture starts at once and never imports numba, and compiled (cached on disk, once
-an installation) when the work is worth it.  Both ways are the same source, hence the same results.
+is little to do, so that a small capture starts at once and never imports numba, and compiled (once an installation)
+when the work is worth it.  Both ways are the same source, hence the same results.  What was compiled is kept as machine
+code that needs no numba (`stunpcap.native`); where that cannot be, numba loads it from its own cache.
 
 Rules for kernels: buffers are indexed for bytes and never sliced; scalars read from arrays are wrapped in `int()`
 (a NumPy scalar is slow and overflows in plain mode); no value may leave 63 bits; helpers called by a kernel are
-marked `inner`.  `STUNPCAP_COMPILE=never|always|auto` overrides the choice (tests run both).
+marked `inner`.  `STUNPCAP_COMPILE=never|always|auto` overrides the choice (tests run both); `always` is numba itself,
+without the kept code.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import sys
 import warnings
@@ -19,6 +22,8 @@ from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
+
+from stunpcap import native
 
 FLOORS = ("capture", "wire", "stun")
 """Packages with kernels, their helpers, and the tables that these read."""
@@ -41,10 +46,15 @@ def _policy() -> str:
     return os.environ.get("STUNPCAP_COMPILE", "auto")
 
 
-def wanted(work: int, threshold: int) -> bool:
-    """Whether `work` items are worth compiled code, `threshold` being where it begins to pay."""
+def wanted(work: int, threshold: int, kept_threshold: int | None = None) -> bool:
+    """Whether `work` items are worth compiled code.
+
+    `threshold` is where that begins to pay, `kept_threshold` where it does once machine code is kept on disk.
+    """
     policy = _policy()
-    return policy == "always" or (policy != "never" and work >= threshold)
+    if policy in ("always", "never") or work >= threshold:
+        return policy != "never"
+    return kept_threshold is not None and work >= kept_threshold and native.folder(fingerprint()).is_dir()
 
 
 class Kernel(Generic[R]):
@@ -52,8 +62,10 @@ class Kernel(Generic[R]):
 
     def __init__(self, function: Callable[..., R]) -> None:
         self.function = function
+        self._name = f"{function.__module__}.{function.__qualname__}"
         self.__doc__ = function.__doc__
         self._compiled: Callable[..., R] | None = None
+        self._kept: dict[native.Signature | None, Callable[..., R] | None] = {}
 
     def __call__(self, *args: Any) -> R:
         return self.function(*args)
@@ -65,11 +77,29 @@ class Kernel(Generic[R]):
         """
         if not fast:
             return self.function(*args)
+        arrays = tuple(np.frombuffer(a, np.uint8) if isinstance(a, memoryview) else a for a in args)
+        if _policy() != "always":
+            kinds = native.signature(arrays)
+            if kinds not in self._kept:
+                self._kept[kinds] = self._machine_code(kinds)
+            kept = self._kept[kinds]
+            if kept is not None:
+                return kept(*arrays)
         if self._compiled is None:
             self._compiled = self._compile()
         if self._compiled is self.function:
             return self.function(*args)
-        return self._compiled(*(np.frombuffer(a, np.uint8) if isinstance(a, memoryview) else a for a in args))
+        return self._compiled(*arrays)
+
+    def _machine_code(self, kinds: native.Signature | None) -> Callable[..., R] | None:
+        """Code that needs no numba any more; None if there is none, nor can be."""
+        if not kinds:
+            return None
+        found = native.load(self._name, kinds, fingerprint())
+        if found is None and importlib.util.find_spec("numba"):
+            _announce()
+            found = native.keep(self._name, self.function, kinds, fingerprint(), _numba())
+        return found
 
     def _compile(self) -> Callable[..., R]:
         try:
@@ -79,7 +109,7 @@ class Kernel(Generic[R]):
             return self.function
         # numba keeps compiled code under the function's name, and makes it anew if that function's file has changed;
         # of changed helpers and tables in other files it knows nothing.
-        self.function.__qualname__ += f"-{_fingerprint()}"
+        self.function.__qualname__ += f"-{fingerprint()}"
         try:
             compiled: Callable[..., R] = numba.njit(cache=True, nogil=True)(self.function)
         except RuntimeError:  # neither the package's directory nor the user's cache can be written
@@ -93,7 +123,9 @@ class Kernel(Generic[R]):
                     stacklevel=4,
                 )
             compiled = numba.njit(nogil=True)(self.function)
-        _announce(compiled)
+        kept = getattr(getattr(getattr(compiled, "_cache", None), "_cache_file", None), "_index_path", "")
+        if not (kept and os.path.exists(kept)):  # noqa: PTH110 (numba has it as text)
+            _announce()
         return compiled
 
 
@@ -105,17 +137,16 @@ def kernel(function: Callable[..., R]) -> Kernel[R]:
 _ANNOUNCED = False
 
 
-def _announce(compiled: Any) -> None:
-    """Say once that compiling takes its time, if no compiled code is kept yet: ten seconds of silence are long."""
+def _announce() -> None:
+    """Say once that compiling takes its time: ten seconds of silence are long."""
     global _ANNOUNCED
-    kept = getattr(getattr(getattr(compiled, "_cache", None), "_cache_file", None), "_index_path", "")
-    if not _ANNOUNCED and not (kept and os.path.exists(kept)):  # noqa: PTH110 (numba has it as text)
+    if not _ANNOUNCED:
         _ANNOUNCED = True
         print("stunpcap: compiling its loops, once for this installation; about ten seconds", file=sys.stderr)
 
 
 @functools.cache
-def _fingerprint() -> str:
+def fingerprint() -> str:
     """A short hash of the modules that compiled code is made from."""
     import hashlib
     from pathlib import Path

@@ -20,6 +20,7 @@ MODULES = {
 
 FLOORS = (
     "stunpcap.errors",
+    "stunpcap.native",
     "stunpcap.kernels",
     "stunpcap.schema",
     "stunpcap.table",

@@ -92,11 +92,12 @@ def decode_messages(kept: Datagrams, pools: Pools) -> dict[str, Any]:
     buffer = memoryview(kept.payload)
     fast = kernels.wanted(len(kept.frame), COMPILE_ABOVE)
     spans = rules.rules()
+    columns = [np.ascontiguousarray(one) for one in (kept.offset, kept.captured, kept.length, kept.kind)]
     parts: list[dict[str, Any]] = []
     begin = 0
     while begin < len(kept.frame):
         found = np.empty((CHUNK, FOUND), np.int64)
-        begin, count = find.run(fast, buffer, kept.offset, kept.captured, kept.length, kept.kind, begin, found)
+        begin, count = find.run(fast, buffer, *columns, begin, found)
         out = np.empty((count, WIDTH), np.int64)
         seen = np.full(len(spans.rows), -1, np.int64)
         decode.run(fast, buffer, found[:count], spans.index, spans.rows, seen, out)
