@@ -239,6 +239,14 @@ def generate(kind: str, path: Path, count: int, seed: int = 1) -> int:
     return write(path, MAKERS[kind](rng, count), rng)
 
 
+def messages(kind: str, count: int, seed: int = 1) -> int:
+    """How many STUN messages such a capture holds."""
+    rng = np.random.default_rng([seed, *kind.encode()])
+    cookie = np.frombuffer(stun.COOKIE.to_bytes(4), np.uint8)
+    groups = [group.head for group in MAKERS[kind](rng, count) if len(group.head)]
+    return sum(len(head) for head in groups if np.array_equal(head[0, 4:8], cookie))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.generate", description=__doc__.split("\n")[0])
@@ -250,7 +258,8 @@ def main(arguments: list[str] | None = None) -> int:
     begin = time.perf_counter()
     written = generate(given.kind, given.file, given.packets, given.seed)
     took = time.perf_counter() - begin
-    print(f"{written} packets, {given.file.stat().st_size:,} bytes, {took:.1f} s: {given.file}")
+    found = messages(given.kind, given.packets, given.seed)
+    print(f"{written} packets, {found} STUN messages, {given.file.stat().st_size:,} bytes, {took:.1f} s: {given.file}")
     return 0
 
 

@@ -71,7 +71,7 @@ def machine() -> str:
         platform.processor() or "unknown processor",
     )
     memory = next((int(line.split()[1]) for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal")), 0)
-    return f"{cpu}, {os.cpu_count()} cores, {memory / 1e6:.0f} GB, {platform.system()} {platform.release()}"
+    return f"{cpu}, {os.cpu_count()} cores, {memory / 1e6:.0f} GB, {platform.system()}"
 
 
 def _lines(path: Path) -> list[str]:
