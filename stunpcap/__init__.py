@@ -12,17 +12,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stunpcap.errors import CaptureError, DecodeError, StunpcapError, UsageError
+    from stunpcap.errors import CaptureError, DecodeError, EngineError, StunpcapError, UsageError
     from stunpcap.trace import Trace, read
 
 __version__ = "0.1.0"
-__all__ = ["CaptureError", "DecodeError", "StunpcapError", "Trace", "UsageError", "__version__", "read"]
+__all__ = ["CaptureError", "DecodeError", "EngineError", "StunpcapError", "Trace", "UsageError", "__version__", "read"]
 
 _HOME = {
     "Trace": "stunpcap.trace",
     "read": "stunpcap.trace",
     "CaptureError": "stunpcap.errors",
     "DecodeError": "stunpcap.errors",
+    "EngineError": "stunpcap.errors",
     "StunpcapError": "stunpcap.errors",
     "UsageError": "stunpcap.errors",
 }

@@ -54,3 +54,7 @@ class DecodeError(StunpcapError):
 
 class UsageError(StunpcapError):
     """A call that cannot mean anything: an unknown frame number, session or name."""
+
+
+class EngineError(StunpcapError):
+    """An engine that cannot work here: a package or a program that it needs is missing or too old."""

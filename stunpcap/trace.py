@@ -13,11 +13,13 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from stunpcap.analysis import Tables, analyse
+from stunpcap.engines.choose import reader
+from stunpcap.engines.options import Options
 from stunpcap.errors import UsageError
 from stunpcap.schema import FRAMES
 from stunpcap.stun.message import Message
 from stunpcap.table import Pools, Table
-from stunpcap.vantage import Progress, Vantage, default_name, read_vantage
+from stunpcap.vantage import Progress, Vantage, default_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -251,6 +253,9 @@ def read(
     names: Sequence[str] | None = None,
     passwords: Mapping[str, str] | None = None,
     engine: str = "native",
+    display_filter: str | None = None,
+    decode_as: Mapping[str, str] | None = None,
+    keylog: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Trace:
     """Read captures.
@@ -265,7 +270,14 @@ def read(
     passwords
         ICE passwords by ufrag, TURN passwords by user name, to check MESSAGE-INTEGRITY with.
     engine
-        Who dissects; so far "native" only.
+        Who dissects: "native", or "pyshark" (tshark), or "scapy"; docs/engines.md says what each can do.
+    display_filter
+        A filter in Wireshark's language; packets that do not match are left out.  Only with engine="pyshark", as the
+        next two.
+    decode_as
+        Where tshark shall expect which protocol: `{"tcp.port==5555": "stun"}`.
+    keylog
+        A key log file (SSLKEYLOGFILE) to open TLS and DTLS with, such as TURN over TLS.
     progress
         Called while reading with the bytes read of the file at hand and its size (None if unknown).
 
@@ -275,17 +287,18 @@ def read(
         A capture cannot be read at all; what is damaged further in is kept up to the damage and listed in `defects`.
     UsageError
         Arguments that make no sense.
+    EngineError
+        What an engine needs is missing: a package, or tshark.
     """
     if not paths:
         raise UsageError("read() needs a capture")
-    if engine != "native":
-        raise UsageError(f"there is no engine {engine!r}; there is 'native'")
+    read_one = reader(engine, Options(display_filter, decode_as, keylog))
     if names is not None and len(names) != len(paths):
         raise UsageError(f"{len(names)} names for {len(paths)} captures")
     pools = Pools()
     called = _distinct(list(names) if names is not None else [default_name(path) for path in paths], paths)
     return Trace(
-        [read_vantage(path, name, pools, progress) for path, name in zip(paths, called, strict=True)], pools, passwords
+        [read_one(path, name, pools, progress) for path, name in zip(paths, called, strict=True)], pools, passwords
     )
 
 

@@ -34,6 +34,7 @@ FLOORS = (
     "stunpcap.stun",
     "stunpcap.turn.unwrap",
     "stunpcap.vantage",
+    "stunpcap.engines",
     "stunpcap.ice.columns",
     "stunpcap.ice.timers",
     "stunpcap.ice.rejections",
