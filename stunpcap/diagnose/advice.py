@@ -54,6 +54,14 @@ def let_through(transport: str, src: str, dst: str) -> Steps:
     )
 
 
+def both_ways(transport: str, one: str, other: str) -> Steps:
+    """Open a way for packets in both directions."""
+    return (
+        f"Between {one} and {other}, look for a firewall, an access list or a missing route that drops "
+        f"{transport.upper()} both ways, and let it through.",
+    )
+
+
 def capture_next(place: str, why: str) -> Steps:
     """Where the next capture should be taken."""
     return (f"Capture at {place} next, {why}, and read both together: stunpcap summary HERE.pcap THERE.pcap",)

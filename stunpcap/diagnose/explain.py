@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stunpcap.diagnose.finding import ERROR, Finding
+from stunpcap.diagnose.finding import ERROR, LOW, Finding
 from stunpcap.schema import PART
 
 ORDER = (
@@ -54,6 +54,11 @@ ORDER = (
 """Names of findings that may be a cause, the first explains the others."""
 RANK = {name: number for number, name in enumerate(ORDER)}
 
+FALLBACK = "no-answer"
+"""Says only what is certain, however little that explains."""
+BESIDE = {"host-only", "relay-needed", "stun-server-unreachable", "turn-unauthorized", "turn-refused", "turn-forbidden"}
+"""Errors that follow from no other: what was not there to go around the cause."""
+
 CAUSE, CONSEQUENCE, NOTE = range(len(PART))
 
 
@@ -71,13 +76,13 @@ def explain(findings: Sequence[Finding]) -> dict[int, Finding]:
         cause = causes.get(finding.hit.session)
         if finding is cause:
             finding.part = CAUSE
-        elif cause is not None and finding.severity == ERROR:
+        elif cause is not None and finding.severity == ERROR and finding.name not in BESIDE:
             finding.part = CONSEQUENCE
         else:
             finding.part = NOTE
     return causes
 
 
-def _rank(finding: Finding) -> tuple[int, int]:
-    """The order of explanation; of several with the same name the surer one."""
-    return RANK[finding.name], finding.hit.confidence
+def _rank(finding: Finding) -> tuple[bool, int, int]:
+    """What is little more than a guess last; then the order of explanation; of the same name the surer one."""
+    return finding.hit.confidence == LOW and finding.name != FALLBACK, RANK[finding.name], finding.hit.confidence

@@ -17,13 +17,22 @@ from stunpcap.diagnose.finding import Evidence
 from stunpcap.ice.columns import Ints, find, group
 from stunpcap.ice.pairs import Directed
 from stunpcap.ice.place import Place
-from stunpcap.schema import PLACE, column
+from stunpcap.schema import CONFIDENCE, PLACE, column
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.vantage import Vantage
 
 Mask = Any
 """A boolean NumPy array."""
 SECOND = 10**9
+_PRIVATE_V4 = (
+    (0x0A000000, 8),
+    (0xAC100000, 12),
+    (0xC0A80000, 16),
+    (0x64400000, 10),
+    (0xA9FE0000, 16),
+    (0x7F000000, 8),
+)
+"""Networks of IPv4 that routers of others do not know, and the length of their prefixes."""
 MANY_FRAMES = 12
 """More frames than a person would look up."""
 
@@ -34,6 +43,8 @@ class Facts:
 
     tables: Mapping[str, Table]
     directed: Directed
+    of_message: Ints
+    """For each message its transaction; -1 for indications."""
     places: Mapping[int, Place]
     sources: Sequence[Vantage]
     pools: Pools
@@ -127,10 +138,70 @@ class Facts:
         order, starts = self._checks
         return order[starts[row] : starts[row + 1]]
 
+    def path_confidence(self, row: int) -> int:
+        """How sure the `path` of a row of `pairs` is."""
+        pairs = self["pairs"]
+        known = int(pairs["path_confidence"][row]) if "path_confidence" in pairs.schema else MISSING
+        return known if known != MISSING else CONFIDENCE.index("medium")
+
+    @functools.cached_property
+    def _count_of(self) -> Ints:
+        """For each transaction what its last request says of unanswered checks (libwebrtc's 0xFF00)."""
+        messages, of = self["messages"], self.of_message
+        counts = np.full(len(self["transactions"]), MISSING, np.int64)
+        rows = np.flatnonzero((messages["retransmit_count"] >= 0) & (messages["class"] == 0) & (of >= 0))
+        counts[of[rows]] = messages["retransmit_count"][rows]
+        return counts
+
+    def unanswered_counts(self, row: int) -> Ints:
+        """What the sender of a row of `pairs` said in its checks of how many had no answer so far."""
+        counts = self._count_of[self.checks_of(row)]
+        return counts[counts >= 0]
+
     def pair_named(self, session: Any, src: Any, dst: Any) -> Ints:
         """A row of `pairs` for each session and direction; -1 where no check went there."""
         pairs = self["pairs"]
         return find((session, src, dst), (pairs["session_id"], pairs["src"], pairs["dst"]))
+
+    @functools.cached_property
+    def _sessions_of(self) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {}
+        for frame, ends in (("pairs", ("src", "dst")), ("candidates", ("address", "base"))):
+            table = self[frame]
+            for end in ends:
+                for endpoint, session in zip(table[end].tolist(), table["session_id"].tolist(), strict=True):
+                    found.setdefault(endpoint, set()).add(session)
+        return found
+
+    def sessions_at(self, endpoint: int) -> set[int]:
+        """The sessions that have an endpoint in a pair, or as a candidate or its base."""
+        return self._sessions_of.get(endpoint, set()) if endpoint >= 0 else set()
+
+    @functools.cached_property
+    def is_private(self) -> Mask:
+        """Which endpoints have an address that only its own network can route.
+
+        RFC 1918, RFC 6598 (carrier NAT), link-local and unique local addresses, and this host.
+        """
+        words = self.pools.endpoints.words
+        v4 = words[:, 3].astype(np.int64)
+        private = np.zeros(len(words), np.bool_)
+        for network, bits in _PRIVATE_V4:
+            private |= v4 >> (32 - bits) == network >> (32 - bits)
+        private &= ~self.pools.endpoints.is_v6
+        high = words[:, 0].astype(np.int64) >> 16
+        v6 = (high & 0xFFC0 == 0xFE80) | (high & 0xFE00 == 0xFC00)
+        return private | (v6 & self.pools.endpoints.is_v6)
+
+    @functools.cached_property
+    def is_translated(self) -> Mask:
+        """Which endpoints are known to be seen as another address by somebody."""
+        mappings = self["mappings"]
+        found = np.zeros(len(self.pools.endpoints), np.bool_)
+        found[mappings["base"][mappings["translated"]]] = True
+        pairs = self["pairs"]
+        found[pairs["src"][self.has("pairs", "path", "rewritten")]] = True
+        return found
 
     # What was seen
 

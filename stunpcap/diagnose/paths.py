@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.facts import Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Hit
+from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, Evidence, Hit
 from stunpcap.diagnose.rules import rule
-from stunpcap.ice.columns import Ints, pick
+from stunpcap.diagnose.wording import answered, checks, foremost, frames_of, others, transport, unanswered, way
+from stunpcap.ice.columns import Ints, count_in, pick
+from stunpcap.schema import PATH
+
+LOST = PATH.index("lost")
 
 
 @rule("one-way-loss", ERROR, "RFC 8445 section 7.2.5", "RFC 8489 section 6.2.1")
@@ -29,83 +31,198 @@ def one_way_loss(facts: Facts) -> Iterator[Hit]:
     a route that is missing in one direction.
 
     Not to be confused with: `no-answer`, where nothing arrives from the other side either and no direction can be
-    told; `one-way-nat`, where the packets arrive, but from another address.
+    told; `one-way-nat`, where the packets arrive, but from another address, and it is the answers that are lost.
 
     What to try: open the way in the direction named, or go around it with a TURN relay that both sides reach. A STUN
     server does not help: the address is right, the path is not.
     """
     pairs = facts["pairs"]
-    reverse = facts.reverse
-    works_back = pick(pairs["responses_received"], reverse, 0) > 0
-    dead = facts.has("pairs", "path", "lost") & works_back & facts.in_session("pairs", facts.not_working)
-    for rows in groups(dead, pairs["session_id"], facts.side):
-        lead = _foremost(facts, rows)
-        back = int(reverse[lead])
+    works_back = pick(pairs["responses_received"], facts.reverse, 0) > 0
+    silent = (pairs["responses_received"] + pairs["errors_received"] == 0) & (pairs["requests_sent"] > 0)
+    dead = silent & works_back & facts.has("pairs", "state", "failed") & (pairs["other_address"] == 0)
+    dead |= facts.has("pairs", "path", "lost") & works_back
+    for rows in groups(dead & facts.in_session("pairs", facts.not_working), pairs["session_id"], facts.side):
+        lead = foremost(facts, rows)
+        back = int(facts.reverse[lead])
         src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
-        sent, answered = int(pairs["requests_sent"][lead]), int(pairs["responses_received"][back])
-        checks = facts.checks_of(lead)
-        table = facts["transactions"]
-        evidence = [
-            facts.show(
-                f"{sent} checks from {facts.text(src)} to {facts.text(dst)}, none answered",
-                lead,
-                *table["request_frame"][checks][:3].tolist(),
-                int(table["request_frame"][checks[-1]]),
-            ),
-            facts.show(
-                f"{answered} checks from {facts.text(dst)} to {facts.text(src)} arrived and were answered",
-                back,
-                *_answered_frames(facts, back),
-            ),
-        ]
-        repeated = facts.checks_of(back)[table["unheard"][facts.checks_of(back)]]
-        if len(repeated):
-            evidence.append(
-                facts.show(
-                    f"{facts.text(dst)} repeats checks that were answered: it does not hear the answers",
-                    back,
-                    *table["request_frame"][repeated][:3].tolist(),
-                )
-            )
+        in_vain = _checks_in_vain(facts, back)
+        told = in_vain is not None or int(pairs["path"][lead]) == LOST
+        said, steps, confidence = _loss(facts, rows, lead, told)
         yield Hit(
-            summary=f"Packets from {facts.text(src)} do not reach {facts.text(dst)}: {sent} checks without an answer, "
-            f"while those from {facts.text(dst)} arrive and are answered{_others(rows)}.",
-            evidence=evidence,
-            advice=advice.joined(
-                advice.let_through(_transport(facts, lead), facts.text(src), facts.text(dst)),
-                advice.capture_next(facts.host(dst), "to see whether the packets reach its interface")
-                if not facts.at_dst[lead]
-                else (),
-                advice.turn_relay(
-                    "it goes around the path that is dead; a STUN server would not, since the address is "
-                    "right and the path is not"
-                ),
+            summary=said,
+            evidence=[one for one in (unanswered(facts, lead), answered(facts, back), in_vain) if one],
+            advice=steps,
+            confidence=HIGH if in_vain and not facts.at_dst[lead] else confidence,
+            session=int(pairs["session_id"][lead]),
+            pair=int(pairs["pair_id"][lead]),
+            time=int(pairs["first_time"][lead]),
+            **({"src": src, "dst": dst} if told or facts.at_dst[lead] else {}),
+        )
+
+
+def _loss(facts: Facts, rows: Ints, lead: int, told: bool) -> tuple[str, advice.Steps, int]:
+    """What is known of a silent direction, what to do, and how sure that is; it depends on where one stands."""
+    pairs = facts["pairs"]
+    src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
+    here, there, where = facts.text(src), facts.text(dst), facts.host(dst)
+    sent, more = checks(int(pairs["requests_sent"][lead])), others(rows)
+    if facts.at_dst[lead]:
+        return (
+            f"Checks from {here} arrive at {where} and are not answered there ({sent}), while those from {there} are: "
+            f"the agent at {there} does not get them{more}.",
+            (
+                f"Look for a firewall on {where} itself: the packets are on its interface, and its agent does not "
+                f"answer. Let UDP from {facts.host(src)} in.",
             ),
-            confidence=HIGH if len(repeated) else MEDIUM,
+            MEDIUM,
+        )
+    look = advice.capture_next(where, f"to see whether packets from {facts.host(src)} arrive, and from which address")
+    relay = advice.turn_relay("it goes around the path that is dead, whichever direction that is")
+    if told:
+        return (
+            f"Packets from {here} do not reach {there}: {sent} without an answer, while those from {there} arrive and "
+            f"are answered{more}.",
+            advice.joined(advice.let_through(transport(facts, lead), here, there), look, relay),
+            facts.path_confidence(lead),
+        )
+    return (
+        f"Checks from {here} to {there} have no answer ({sent}), while those from {there} arrive and are "
+        f"answered{more}. Either they do not arrive, or they arrive from another address and the answers to that are "
+        "lost: this capture cannot tell.",
+        advice.joined(look, relay),
+        LOW,
+    )
+
+
+def _checks_in_vain(facts: Facts, row: int) -> Evidence | None:
+    """That the sender of a row goes on checking though it is answered: it does not hear the answers."""
+    pairs, table, own = facts["pairs"], facts["transactions"], facts.checks_of(row)
+    repeated = own[table["unheard"][own]]
+    sender = facts.text(int(pairs["src"][row]))
+    if len(repeated):
+        said = f"{sender} repeats checks that were answered: the answers do not reach it"
+        return facts.show(said, row, *frames_of(table, "request_frame", repeated[:3]))
+    counts = facts.unanswered_counts(row)
+    if len(counts) and counts.max() >= 2:
+        said = f"{sender} says in its checks that {int(counts.max())} of them had no answer (attribute 0xFF00)"
+        return facts.show(said, row, *frames_of(table, "request_frame", own[-1:]))
+    return None
+
+
+@rule("no-answer", ERROR, "RFC 8445 section 7.2.5.2", "RFC 8863")
+def no_answer(facts: Facts) -> Iterator[Hit]:
+    """Nothing at all came back: neither an answer nor a check of the other agent.
+
+    Evidence: all checks of the session stay without an answer, and no packet of the other agent was captured.
+
+    Likely cause: a firewall that drops both directions; addresses that cannot be reached from here (then
+    `unroutable-candidate` or `host-only` say so); the other agent is not there, was given no candidates, or begins
+    too late.
+
+    Not to be confused with: `one-way-loss`: from one capture the direction cannot be told here, since silence looks
+    the same whether the check or the answer was lost.
+
+    What to try: capture at the other end next, and read both captures together: that shows whether the checks arrive.
+    A TURN relay that both agents reach goes around whatever is in between.
+    """
+    pairs = facts["pairs"]
+    number = pairs["session_id"] - 1
+    count = len(facts["sessions"])
+    silent = (
+        pairs["responses_received"] + pairs["errors_received"] + pairs["icmp_received"] + pairs["other_address"] == 0
+    )
+    lively = count_in(number, count, ~silent | (pairs["requests_sent"] == 0)) > 0
+    gave_up = count_in(number, count, facts.has("pairs", "state", "failed")) > 0
+    both = (count_in(number, count, facts.side == 0) > 0) & (count_in(number, count, facts.side == 1) > 0)
+    dead = facts.in_session("pairs", ~lively & gave_up & facts.not_working)
+    for rows in groups(dead, pairs["session_id"]):
+        lead = foremost(facts, rows)
+        session = int(pairs["session_id"][lead])
+        sent = int(pairs["requests_sent"][rows].sum())
+        heard_of = bool(both[session - 1])
+        seen_at = sorted({facts.name_of(vantage) for vantage in pairs["vantage"][rows].tolist()})
+        if heard_of and len(seen_at) > 1:
+            end = (
+                f"Both agents check, {checks(sent)} in all, and none of it was seen at the other end: nothing gets "
+                "through in either direction."
+            )
+        elif heard_of:
+            end = f"Both agents check, {checks(sent)} in all, and nothing of it is answered."
+        else:
+            end = (
+                f"{checks(sent).capitalize()} {way(facts, lead)}{others(rows)}, no answer to any, and no packet of the "
+                "other agent: from this capture alone the direction that is dead cannot be told."
+            )
+        ends = [facts.host(int(pairs[end][lead])) for end in ("src", "dst")]
+        yield Hit(
+            summary=end,
+            evidence=[unanswered(facts, row) for row in rows[:4].tolist()],
+            advice=advice.joined(
+                advice.both_ways(transport(facts, lead), *ends)
+                if heard_of
+                else advice.capture_next(ends[1], "to see whether the checks arrive there"),
+                advice.turn_relay("it goes around a path that is closed between the two"),
+            ),
+            confidence=MEDIUM,
+            session=session,
+            pair=int(pairs["pair_id"][lead]),
+            time=int(pairs["first_time"][rows].min()),
+        )
+
+
+@rule("icmp-rejected", ERROR, "RFC 8445 section 7.2.5.2.2", "RFC 792", "RFC 1812 section 5.2.7.1")
+def icmp_rejected(facts: Facts) -> Iterator[Hit]:
+    """Somebody on the way, or the other host, refused the checks and said so.
+
+    Evidence: ICMP errors that quote the checks, with their type and code and the address of who sent them; no answer
+    to any check of that direction.
+
+    Likely cause: `administratively prohibited`: a firewall or an access list of the router that sent it.
+    `port unreachable` from the peer's own address: no agent listens there any more, or the host's firewall rejects.
+    `host` or `net unreachable` from a router: it has no way there.
+
+    Not to be confused with: a port unreachable at the very end of a call, when one side has closed its socket first.
+    That is how calls end; it is not named here.
+
+    What to try: the address in the finding is the device to look at. Let the direction named through there, or use a
+    TURN relay.
+    """
+    pairs, table = facts["pairs"], facts["transactions"]
+    unheard = pairs["responses_received"] + pairs["errors_received"] + pairs["other_address"] == 0
+    refused = (pairs["icmp_received"] > 0) & unheard & facts.in_session("pairs", facts.not_working)
+    for rows in groups(refused, pairs["session_id"], facts.side):
+        lead = foremost(facts, rows)
+        own = facts.checks_of(lead)
+        quoted = own[table["icmp"][own] >= 0]
+        src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
+        words = sorted({facts.word(text) for text in table["icmp"][quoted].tolist()})
+        said = " and ".join(words) or "an ICMP error"
+        from_peer = any(text.endswith(f" from {facts.host(dst)}") for text in words)
+        device = "the host itself" if from_peer else "a router on the way"
+        yield Hit(
+            summary=f"Checks {way(facts, lead)} are refused: {said}, which is {device}{others(rows)}.",
+            evidence=[
+                facts.show(
+                    f"{len(quoted)} of {checks(int(pairs['requests_sent'][lead]))} {way(facts, lead)} drew {said}",
+                    lead,
+                    *frames_of(table, "request_frame", quoted[:2]),
+                    *frames_of(table, "icmp_frame", quoted[:4]),
+                )
+            ],
+            advice=advice.joined(
+                (
+                    f"On {facts.host(dst)}, look for a firewall that rejects UDP, and whether the agent still listens "
+                    f"on {facts.text(dst)}."
+                    if from_peer
+                    else f"The router that sent the error drops {transport(facts, lead).upper()} {way(facts, lead)}: "
+                    "let it through there, or give it a route.",
+                ),
+                advice.turn_relay("it goes around the router that refuses"),
+            ),
+            confidence=HIGH,
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
             src=src,
             dst=dst,
             time=int(pairs["first_time"][lead]),
         )
-
-
-def _foremost(facts: Facts, rows: Ints) -> int:
-    """Of rows of `pairs` the one with most checks."""
-    return int(rows[np.argmax(facts["pairs"]["transmissions"][rows])])
-
-
-def _others(rows: Ints) -> str:
-    return f", and the same on {len(rows) - 1} more pairs" if len(rows) > 1 else ""
-
-
-def _transport(facts: Facts, row: int) -> str:
-    pairs = facts["pairs"]
-    return pairs.schema["transport"].levels[int(pairs["transport"][row])]
-
-
-def _answered_frames(facts: Facts, row: int) -> list[int]:
-    table, checks = facts["transactions"], facts.checks_of(row)
-    good = checks[table["response_frame"][checks] > 0][:2]
-    frames: list[int] = table["request_frame"][good].tolist() + table["response_frame"][good].tolist()
-    return frames

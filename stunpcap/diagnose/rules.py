@@ -19,8 +19,10 @@ from stunpcap.schema import SEVERITY
 PARTS = ("Evidence:", "Likely cause:", "Not to be confused with:", "What to try:")
 FAMILIES = {
     "paths": "Paths: packets that do not arrive",
-    "nats": "NATs and asymmetric routing",
-    "addresses": "Addresses that cannot work",
+    "nats": "Asymmetric routing: NAT in one direction",
+    "mappings": "What NATs make of addresses",
+    "traversal": "NAT traversal: addresses that cannot work, and ways around",
+    "interfaces": "Interfaces and address families that lead nowhere",
     "gathering": "Gathering: STUN servers, mDNS, blocked UDP",
     "relays": "TURN servers and relays",
     "checks": "ICE itself",

@@ -1,0 +1,259 @@
+"""Rules about getting past NATs: candidates that are missing, or that cannot work from where they are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from stunpcap.diagnose import advice
+from stunpcap.diagnose.facts import Facts, Mask, groups
+from stunpcap.diagnose.finding import ERROR, HIGH, INFO, LOW, MEDIUM, WARNING, Hit
+from stunpcap.diagnose.rules import rule
+from stunpcap.diagnose.wording import agent, checks, foremost, others, unanswered, way
+from stunpcap.ice.columns import Ints, count_in, group
+from stunpcap.schema import TRANSACTION_KIND
+
+ASKS_SERVER = [
+    TRANSACTION_KIND.index(kind)
+    for kind in ("gather", "keepalive", "allocate", "refresh", "permission", "channel-bind")
+]
+
+
+def _silent(facts: Facts) -> Mask:
+    """Rows of pairs whose checks nobody answered."""
+    pairs = facts["pairs"]
+    heard = pairs["responses_received"] + pairs["errors_received"] + pairs["other_address"]
+    quiet: Mask = (pairs["requests_sent"] > 0) & (heard == 0)
+    return quiet
+
+
+def _lively(facts: Facts) -> Mask:
+    """Sessions in which some check was answered."""
+    pairs = facts["pairs"]
+    heard = pairs["responses_received"] + pairs["errors_received"] + pairs["other_address"] > 0
+    found: Mask = count_in(pairs["session_id"] - 1, len(facts["sessions"]), heard) > 0
+    return found
+
+
+def _relayed(facts: Facts) -> Mask:
+    """Sessions in which a relay was offered, or tried."""
+    count = len(facts["sessions"])
+    pairs, candidates = facts["pairs"], facts["candidates"]
+    relay = count_in(candidates["session_id"] - 1, count, facts.has("candidates", "type", "relay")) > 0
+    relay |= count_in(pairs["session_id"] - 1, count, ~facts.has("pairs", "carrier", "plain")) > 0
+    found: Mask = relay
+    return found
+
+
+def _gave_up(facts: Facts) -> Mask:
+    """Sessions in which some pair failed."""
+    pairs = facts["pairs"]
+    failed = facts.has("pairs", "state", "failed")
+    found: Mask = count_in(pairs["session_id"] - 1, len(facts["sessions"]), failed) > 0
+    return found
+
+
+@rule("relay-needed", ERROR, "RFC 8445 section 5.1.1.2", "RFC 8656", "RFC 5128")
+def relay_needed(facts: Facts) -> Iterator[Hit]:
+    """The addresses that STUN gave were tried and are dead, and no relay was offered.
+
+    Evidence: an agent knows its outside address from a STUN server, or its checks are seen outside its NAT; checks to
+    the other agent's addresses, the outside one included, have no answer in any direction; no agent has a relay
+    candidate.
+
+    Likely cause: NATs that map by destination at one end, and filter by it at the other; or a firewall that lets no
+    UDP in. No pair of direct candidates can work then.
+
+    Not to be confused with: `host-only`, where no STUN server was asked, so that the outside addresses were never
+    tried; `one-way-loss`, where one direction works.
+
+    What to try: a TURN relay for at least one side. A STUN server does not help: it answered, and what it told is of
+    no use here.
+    """
+    pairs, candidates = facts["pairs"], facts["candidates"]
+    count = len(facts["sessions"])
+    number = pairs["session_id"] - 1
+    private = facts.is_private
+    target = facts.pools.endpoints.addresses[pairs["dst"]]
+    agent_of = number * 2 + facts.side
+    distinct, _ = group(agent_of, target)
+    first = np.unique(distinct, return_index=True)[1]
+    several = count_in(agent_of[first], 2 * count)[agent_of] > 1
+    reflexive = _silent(facts) & (~private[pairs["dst"]] | several)
+    tried = (count_in(agent_of, 2 * count, reflexive) > 0).reshape(count, 2)
+    checks_at_all = (count_in(agent_of, 2 * count, pairs["requests_sent"] > 0) > 0).reshape(count, 2)
+    knows = count_in(candidates["session_id"] - 1, count, facts.has("candidates", "type", "srflx")) > 0
+    # Every agent that is seen to check has tried the other's outside address; and has one, or both were seen outside.
+    exhausted = (tried | ~checks_at_all).all(axis=1) & (knows | checks_at_all.all(axis=1))
+    dead = facts.not_working & _gave_up(facts) & ~_lively(facts) & ~_relayed(facts) & exhausted
+    for rows in groups(reflexive & facts.in_session("pairs", dead), pairs["session_id"]):
+        open_to = rows[~private[pairs["dst"][rows]]]
+        lead = foremost(facts, open_to if len(open_to) else rows)
+        session = int(pairs["session_id"][lead])
+        varies = _ports_vary(facts, session)
+        why = (
+            f" The NAT {varies} takes another port for each destination, so that nobody can use what a server told."
+            if varies
+            else ""
+        )
+        yield Hit(
+            summary="No direct path is left, and no relay was offered: "
+            f"{checks(int(pairs['requests_sent'][rows].sum()))} to addresses outside the NATs, such as those "
+            f"{way(facts, lead)}, have no answer in any direction.{why}",
+            evidence=[unanswered(facts, row) for row in rows[:4].tolist()],
+            advice=advice.turn_relay(
+                "direct candidates are seen to be dead. STUN alone will not do: the outside addresses are known, were "
+                "tried, and nothing gets through to them"
+            ),
+            confidence=HIGH if varies else MEDIUM,
+            session=session,
+            pair=int(pairs["pair_id"][lead]),
+            time=int(pairs["first_time"][rows].min()),
+        )
+
+
+def _ports_vary(facts: Facts, session: int) -> str:
+    """The outside address of an agent that is seen with other ports than the one that is checked; else empty."""
+    pairs = facts["pairs"]
+    rows = np.flatnonzero(pairs["session_id"] == session)
+    address_of = facts.pools.endpoints.addresses
+    for side in (0, 1):
+        own = rows[facts.side[rows] == side]
+        asked = rows[facts.side[rows] == 1 - side]
+        for row in own:
+            same = asked[address_of[pairs["dst"][asked]] == address_of[pairs["src"][row]]]
+            if len(same) and not np.isin(pairs["src"][row], pairs["dst"][same]):
+                return facts.host(int(pairs["src"][row]))
+    return ""
+
+
+@rule("host-only", WARNING, "RFC 8445 section 5.1.1.1", "RFC 8445 section 5.1.1.2")
+def host_only(facts: Facts) -> Iterator[Hit]:
+    """An agent offered its own addresses only: it never asked a STUN or TURN server.
+
+    Evidence: checks of the agent, and no request of it to any server, in a capture taken at that agent. Or: checked
+    from outside a NAT, all that the agent has offered are addresses of its own network.
+
+    Likely cause: `iceServers` is empty, or names no server that this network reaches: in a closed network the public
+    ones cannot be reached.
+
+    Not to be confused with: `stun-server-unreachable`, where it asked and had no answer. In one network, host
+    candidates are all that is needed: on a call that works this is information, no fault.
+
+    What to try: a STUN server that both agents reach, named in `iceServers`; a TURN relay where direct packets are
+    seen to die.
+    """
+    yield from _asked_nobody(facts)
+    yield from _offered_own_only(facts)
+
+
+def _asked_nobody(facts: Facts) -> Iterator[Hit]:
+    """Agents at which was captured, and that asked no server."""
+    pairs, table, flows = facts["pairs"], facts["transactions"], facts["flows"]
+    address_of = facts.pools.endpoints.addresses
+    asks = np.isin(table["kind"], ASKS_SERVER)
+    hidden = facts.has("flows", "opaque", "tls", "dtls")
+    asking = set(zip(table["vantage"][asks].tolist(), address_of[table["src"][asks]].tolist(), strict=True))
+    asking |= set(zip(flows["vantage"][hidden].tolist(), address_of[flows["src"][hidden]].tolist(), strict=True))
+    plain = facts.has("pairs", "carrier", "plain")
+    sent = facts.at_src & (pairs["requests_sent"] > 0) & plain
+    base = address_of[pairs["src"]]
+    relayed = _relayed(facts)
+    troubled = facts.not_working & _gave_up(facts)
+    for rows in groups(sent, pairs["session_id"], facts.side):
+        session = int(pairs["session_id"][rows[0]])
+        asked = {(int(pairs["vantage"][row]), int(base[row])) for row in rows} & asking
+        if asked or relayed[session - 1]:
+            continue
+        lead = foremost(facts, rows)
+        works = not troubled[session - 1]
+        behind_nat = _behind_nat(facts, rows)
+        host = facts.host(int(pairs["src"][lead]))
+        outside = " It is behind a NAT, so that nobody outside can use them." if behind_nat and not works else ""
+        yield Hit(
+            summary=f"Agent {agent(facts, lead)} at {host} offered only its own addresses: it asked no STUN or TURN "
+            f"server.{outside}",
+            evidence=[
+                facts.show(
+                    f"checks {way(facts, lead)}, and no request of that address to any server in the whole capture",
+                    lead,
+                    int(pairs["first_frame"][lead]),
+                )
+            ],
+            advice=()
+            if works
+            else advice.stun_server("then each agent learns how it is seen from outside, and offers that"),
+            confidence=MEDIUM if behind_nat or works else LOW,
+            severity=INFO if works else ERROR,
+            session=session,
+            src=int(pairs["src"][lead]),
+            time=int(pairs["first_time"][rows].min()),
+        )
+
+
+def _behind_nat(facts: Facts, rows: Ints) -> bool:
+    """Whether the sender of rows of pairs must be behind a NAT: it is seen so, or reaches for the open internet."""
+    pairs, private = facts["pairs"], facts.is_private
+    src, dst = pairs["src"][rows], pairs["dst"][rows]
+    return bool(facts.is_translated[src].any() or (private[src] & ~private[dst]).any())
+
+
+def _offered_own_only(facts: Facts) -> Iterator[Hit]:
+    """Agents that are checked from outside at addresses of their own network only."""
+    pairs, private = facts["pairs"], facts.is_private
+    outside = ~private[pairs["src"]] | facts.is_translated[pairs["src"]]
+    quiet = _silent(facts) & facts.has("pairs", "carrier", "plain")
+    dead = facts.not_working & _gave_up(facts) & ~_lively(facts) & ~_relayed(facts)
+    for rows in groups(quiet & facts.in_session("pairs", dead), pairs["session_id"], pairs["vantage"], facts.side):
+        if not outside[rows].any() or not private[pairs["dst"][rows]].all():
+            continue
+        lead = foremost(facts, rows)
+        whom = "B" if agent(facts, lead) == "A" else "A"
+        yield Hit(
+            summary=f"Agent {whom} offered only addresses of its own network: all that "
+            f"{facts.text(int(pairs['src'][lead]))}, outside of it, could check is "
+            f"{facts.text(int(pairs['dst'][lead]))}{others(rows)}.",
+            evidence=[unanswered(facts, row) for row in rows[:3].tolist()],
+            advice=advice.stun_server(f"then agent {whom} offers the address that it is seen as from outside"),
+            confidence=MEDIUM,
+            severity=ERROR,
+            session=int(pairs["session_id"][lead]),
+            pair=int(pairs["pair_id"][lead]),
+            time=int(pairs["first_time"][rows].min()),
+        )
+
+
+@rule("unroutable-candidate", WARNING, "RFC 1918", "RFC 6598", "RFC 8445 section 5.1.1.1")
+def unroutable_candidate(facts: Facts) -> Iterator[Hit]:
+    """Checks go to an address that only its own network can route, from outside of that.
+
+    Evidence: the target is private, link-local, of a carrier's NAT or of a container bridge; the sender is outside, or
+    is itself behind a NAT; all checks die.
+
+    Likely cause: host candidates of an agent in another network. They are always offered, and normally others work
+    beside them.
+
+    Not to be confused with: closed networks that route private addresses between sites: there they may work, and
+    nothing here says that they cannot.
+
+    What to try: other candidates, from a STUN server or a TURN relay, see `host-only` and `relay-needed`.
+    """
+    pairs, private = facts["pairs"], facts.is_private
+    outside = ~private[pairs["src"]] | facts.is_translated[pairs["src"]]
+    dead = _silent(facts) & private[pairs["dst"]] & outside & facts.has("pairs", "state", "failed")
+    for rows in groups(dead & facts.in_session("pairs", facts.not_working), pairs["session_id"], facts.side):
+        lead = foremost(facts, rows)
+        dst = int(pairs["dst"][lead])
+        yield Hit(
+            summary=f"{facts.text(dst)} cannot be reached from where it is checked: a private address, checked "
+            f"from {facts.text(int(pairs['src'][lead]))}, outside of its network or behind a NAT{others(rows)}.",
+            evidence=[unanswered(facts, row) for row in rows[:3].tolist()],
+            advice=("Offer candidates that can be reached from there: from a STUN server, or a TURN relay.",),
+            confidence=MEDIUM,
+            session=int(pairs["session_id"][lead]),
+            pair=int(pairs["pair_id"][lead]),
+            src=int(pairs["src"][lead]),
+            dst=dst,
+            time=int(pairs["first_time"][rows].min()),
+        )
