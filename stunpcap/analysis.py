@@ -120,7 +120,7 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
         "defects": _defects(vantages, pools),
     }
     tables = {name: empty(name, pools) for name in FRAMES} | tables
-    tables["findings"] = diagnose(Facts(tables, directed, places, vantages, pools))
+    tables["findings"] = diagnose(Facts(tables, directed, of_message, places, vantages, pools))
     return Tables(**tables)
 
 
