@@ -41,6 +41,7 @@ class Run:
         """
         with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryFile() as errors:
             environment = {**os.environ, **self.environment}
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installation has its bytecode
             if self.fresh_cache:
                 environment["NUMBA_CACHE_DIR"] = scratch
             begin = time.perf_counter()

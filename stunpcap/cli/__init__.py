@@ -7,6 +7,7 @@ need when they run, so that `stunpcap --help` stays light.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     int
         The exit status.
     """
+    _start_lightly()
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
         if status is None:
@@ -45,6 +47,16 @@ def main(argv: list[str] | None = None) -> int:
         return OK
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _start_lightly() -> None:
+    """Leave out what costs a short-lived process more than it brings.
+
+    NumPy's linear algebra would start a thread for each core, and nothing here uses it.  The search for cycles goes over
+    everything imported so far again and again, and next to nothing here is in cycles.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.set_threshold(max(100_000, gc.get_threshold()[0]), *gc.get_threshold()[1:])
 
 
 def _run(argv: list[str]) -> int | None:

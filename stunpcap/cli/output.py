@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from stunpcap.summary.terminal import safe
-
 
 class ReaderGoneError(Exception):
     """Whoever reads standard output has closed it.
@@ -35,6 +33,8 @@ def write_lines(lines: Iterable[str]) -> None:
 
 def complain(problem: str) -> None:
     """One line on standard error, whatever is in the text."""
+    from stunpcap.summary.terminal import safe
+
     line = f"stunpcap: {safe(' '.join(problem.split()))}\n"
     try:
         sys.stderr.write(line)
