@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 OFFERER = "offerer"
 ANSWERER = "answerer"
+TLS_KEYS = "tlsKeys"
+"""Where an agent with the option `log_keys` tells the keys of its TLS connections; they get a file of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from captures.lab.model import ANSWERER, OFFERER, Scenario, Vantage
+from captures.lab.model import ANSWERER, OFFERER, TLS_KEYS, Scenario, Vantage
+
+KEY_LOG = "tls-keys.log"
+"""Keys of the agents' TLS connections, in the format that Wireshark reads (SSLKEYLOGFILE)."""
+
+
+def logs_keys(scenario: Scenario) -> bool:
+    """Whether a scenario's directory has a key log."""
+    return any(agent.options.get("log_keys") for agent in (scenario.offerer, scenario.answerer))
 
 
 def json_text(value: Any) -> str:
@@ -34,6 +42,9 @@ def directory(scenario: Scenario, path: Path, truth: dict[str, Any], captures: l
     for capture in captures:
         if capture.exists():
             shutil.copyfile(capture, path / capture.name)
+    keys = "".join(truth[role].pop(TLS_KEYS, "") for role in (OFFERER, ANSWERER))
+    if keys:
+        (path / KEY_LOG).write_text(keys)
     (path / "truth.json").write_text(json_text(truth))
     describe(scenario, path, truth)
 
@@ -95,6 +106,8 @@ def readme(scenario: Scenario, truth: dict[str, Any]) -> str:
     lines += [scenario.topology.drawing.strip("\n"), "```", "", f"Agents: {agents}.", ""]
     lines += ["## Captures", "", "| file | taken |", "| --- | --- |"]
     lines += [f"| `{v.name}.pcap` | {v.about} |" for v in vantages(scenario)]
+    if logs_keys(scenario):
+        lines.append(f"| `{KEY_LOG}` | keys of the agents' TLS connections, as the browsers logged them |")
     lines += ["", "## What the agents reported", "", f"{outcome(truth)}.", ""]
     lines += _changes(truth)
     lines += ["", "## Label", "", f"State `{label.state}`"]

@@ -37,6 +37,7 @@ UNSEEN = {
     ("nats-symmetric-stun", "server"): NOT_SEEN,
     ("turn-quota", "server"): NOT_SEEN,
     ("turn-tls", "*"): OPAQUE,
+    ("turn-tls-keylog", "*"): OPAQUE,
     ("turn-wrong-password", "server"): NOT_SEEN,
     ("udp-blocked", "nat-a-outside"): NOT_SEEN,
     ("asymmetric-ignores-prflx", "offerer"): "the offerer has a pair that works, and reports connected",

@@ -75,7 +75,9 @@ def test_scenario_names_are_unique() -> None:
 
 @named
 def test_directory_is_complete(directory: Path) -> None:
-    wanted = {f"{vantage.name}.pcap" for vantage in all_vantages(BY_NAME[directory.name])}
+    scenario = BY_NAME[directory.name]
+    wanted = {f"{vantage.name}.pcap" for vantage in all_vantages(scenario)}
+    wanted |= {write.KEY_LOG} if write.logs_keys(scenario) else set()
     assert {path.name for path in directory.iterdir()} == wanted | {"README.md", "expect.toml", "truth.json"}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captures.lab.agents.base import Emit, Event
-from captures.lab.model import Agent
+from captures.lab.model import TLS_KEYS, Agent
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page, Playwright
@@ -69,6 +69,8 @@ class Chromium:
             flags.append("--use-fake-ui-for-media-stream")
         if self.agent.options.get("any_certificate"):
             flags.append("--ignore-certificate-errors")
+        if self.agent.options.get("log_keys"):
+            flags.append(f"--ssl-key-log-file={self.scratch / 'keys'}")
         self._browser = await self._playwright.chromium.launch(executable_path=str(wrapper), args=flags)
         self._page = await self._browser.new_page()
         await self._page.expose_binding("labEmit", lambda _source, event: self.emit(self.role, event))
@@ -104,7 +106,10 @@ class Chromium:
         """Take the statistics and close the connection right after."""
         truth: dict[str, Any] = await self._call("finish")
         assert self._browser is not None
-        return {"implementation": f"Chromium {self._browser.version}", **truth}
+        said = {"implementation": f"Chromium {self._browser.version}", **truth}
+        if self.agent.options.get("log_keys"):
+            said[TLS_KEYS] = (self.scratch / "keys").read_text()
+        return said
 
     async def kill(self) -> None:
         """Close the browser and remove its scratch files."""

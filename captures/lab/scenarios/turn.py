@@ -13,6 +13,7 @@ TURN = Agent(ice_servers=(turn(),))
 RELAY = Agent(ice_servers=(turn(),), policy="relay")
 RELAY_TCP = Agent(ice_servers=(turn(transport="tcp"),), policy="relay")
 RELAY_TLS = Agent(ice_servers=(turns(),), policy="relay", options={"any_certificate": True})
+RELAY_TLS_KEYS = Agent(ice_servers=(turns(),), policy="relay", options={"any_certificate": True, "log_keys": True})
 WRONG = Agent(ice_servers=(turn(password="wrong"),))
 BOTH_TRANSPORTS = Agent(ice_servers=(turn(), turn(transport="tcp")))
 SYMMETRIC = two_nats(random_a=True, random_b=True)
@@ -235,6 +236,25 @@ the permission, the channel and the allocation in time.
             "connected",
             also=("opaque-turn-tls",),
             unseen="everything between the agents and the server, which is encrypted",
+            never=(*QUIET, "turn-unauthorized", "udp-blocked", "relay-needed", "host-only"),
+        ),
+    ),
+    Scenario(
+        name="turn-tls-keylog",
+        title="relay to relay over TLS, with the keys",
+        story="""
+As `turn-tls`, and both browsers log the keys of their TLS connections. Whoever has them can look into what passes
+between the agents and the server: `stunpcap.read(..., engine="pyshark", keylog="tls-keys.log")`.
+""",
+        topology=SYMMETRIC,
+        servers=(Turn("server", PUBLIC, tls=True),),
+        offerer=RELAY_TLS_KEYS,
+        answerer=RELAY_TLS_KEYS,
+        vantages=(SERVER,),
+        expect=Expect(
+            "connected",
+            also=("opaque-turn-tls",),
+            unseen="without the key log: everything between the agents and the server, which is encrypted",
             never=(*QUIET, "turn-unauthorized", "udp-blocked", "relay-needed", "host-only"),
         ),
     ),
