@@ -128,10 +128,10 @@ def dissect(packet: Any) -> Dissected:
             int(layers[transport][-1][f"{transport}.srcport"]),
             int(layers[transport][-1][f"{transport}.dstport"]),
         )
+    before = protocols[: next((at for at, name in enumerate(protocols) if name in STUN_LAYERS), 0)]
     stun: tuple[StunLayer, ...] = ()
     if transport:
-        stun = tuple(_stun(layers, raws))
-    before = protocols[: next((at for at, name in enumerate(protocols) if name in STUN_LAYERS), 0)]
+        stun = tuple(_stun(layers, {name: found for name, found in raws.items() if name not in ("frame", *before)}))
     return Dissected(
         **common,
         packet=inside if own or transport else b"",
@@ -212,7 +212,7 @@ def _stun(layers: dict[str, list[Fields]], raws: dict[str, list[tuple[bytes, int
         for name in STUN_LAYERS
         for fields, (data, at) in zip(layers.get(name, []), raws.get(name, []), strict=False)
     ]
-    others = [(data, at) for name, these in raws.items() if name not in (*STUN_LAYERS, "frame") for data, at in these]
+    others = [(data, at) for name, these in raws.items() if name not in STUN_LAYERS for data, at in these]
     number = 0
     while number < len(found):
         layer, at = found[number]

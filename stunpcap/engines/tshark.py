@@ -28,8 +28,10 @@ PREFERENCES = {
     "tcp.desegment_tcp_streams": "TRUE",
     "tcp.reassemble_out_of_order": "TRUE",  # otherwise messages are lost where segments changed places
 }
-HEURISTICS = ("stun_turn",)
+HEURISTIC = "stun_turn"
 """Off unless asked for: without it, checks inside TURN stay unseen."""
+SCRIPT = Path(__file__).with_name("turn_over_tls.lua")
+"""Calls tshark's dissector of STUN for what it decrypted, and stands in for the heuristic then."""
 CHUNK = 1 << 18
 _BETWEEN = f"{os.linesep}  }},{os.linesep}".encode()
 _END = f"{os.linesep}  }}{os.linesep}".encode()
@@ -53,13 +55,15 @@ def _version(program: str) -> tuple[int, ...]:
     return tuple(found.release)
 
 
-def find_tshark() -> str:
+def find_tshark(options: Options) -> str:
     """The program.
 
     Raises
     ------
     EngineError
-        pyshark or tshark is missing, or tshark is too old.
+        pyshark or tshark is missing, or tshark is too old, or cannot do what is wanted.
+    UsageError
+        There is no such key log.
     """
     try:
         from pyshark.tshark.tshark import TSharkNotFoundException, get_process_path
@@ -73,7 +77,18 @@ def find_tshark() -> str:
     if version < OLDEST:
         said = ".".join(map(str, version))
         raise EngineError(f"{program} is version {said}; {'.'.join(map(str, OLDEST))} or later is needed")
+    if options.keylog is not None:
+        if not Path(options.keylog).is_file():
+            raise UsageError(f"the key log {os.fspath(options.keylog)} is no file")
+        if not _runs_lua(program):
+            raise EngineError(f"{program} was built without Lua, which looking into TURN over TLS takes")
     return program
+
+
+@functools.cache
+def _runs_lua(program: str) -> bool:
+    said = subprocess.run([program, "-v"], capture_output=True, check=False).stdout
+    return b"with Lua" in b" ".join(said.split())
 
 
 def command(program: str, path: Path, options: Options) -> list[str]:
@@ -84,8 +99,10 @@ def command(program: str, path: Path, options: Options) -> list[str]:
     if options.keylog is not None:
         preferences["tls.keylog_file"] = os.fspath(options.keylog)
     arguments = ["-J", LAYERS]
-    for heuristic in HEURISTICS:
-        arguments += ["--enable-heuristic", heuristic]
+    if options.keylog is None:
+        arguments += ["--enable-heuristic", HEURISTIC]
+    else:
+        arguments += ["-X", f"lua_script:{SCRIPT}"]
     capture = pyshark.FileCapture(
         path,
         keep_packets=False,
@@ -116,8 +133,6 @@ def packets(program: str, path: Path, name: str, options: Options) -> Iterator[A
     """
     from pyshark.tshark.output_parser.tshark_json import packet_from_json_packet
 
-    if options.keylog is not None and not Path(options.keylog).is_file():
-        raise UsageError(f"the key log {os.fspath(options.keylog)} is no file")
     with tempfile.TemporaryFile() as words, _started(command(program, path, options), words) as process:
         # its words go to a file: a pipe that nobody reads would block it
         assert process.stdout is not None

@@ -40,9 +40,11 @@ def prepare(options: Options) -> Reader:
     Raises
     ------
     EngineError
-        pyshark or tshark is missing, or tshark is too old.
+        pyshark or tshark is missing, or tshark is too old, or cannot do what is wanted.
+    UsageError
+        There is no such key log.
     """
-    program = find_tshark()
+    program = find_tshark(options)
 
     def read(path: str | os.PathLike[str] | IO[bytes], name: str, pools: Pools, progress: Progress | None) -> Vantage:
         return _read(program, options, path, name, pools, progress)
