@@ -10,6 +10,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from stunpcap.evidence import NAMES, SAYS, STRENGTH
+
 
 class Kind(enum.Enum):
     """How a column is kept inside, and the dtype that a frame shows."""
@@ -87,7 +89,7 @@ SESSION_STATE = ("connected", "failed", "checking", "disconnected")
 DTLS = ("none", "started", "done", "failed")
 KNOWN_FROM = ("gathering", "check", "mapped", "relay", "signalling")
 PLACE = ("endpoint", "between", "unknown")
-CONFIDENCE = ("high", "medium", "low")
+CONFIDENCE = STRENGTH
 MAPPING = (
     "none",
     "endpoint-independent",
@@ -333,6 +335,32 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("ufrag", Kind.TEXT, "username fragment of the agent at `src`"),
         Column("role", Kind.CATEGORY, "role the agent at `src` claimed last", ROLE),
         Column("last_answer_time", Kind.TIME, "time of the last answer that mirrors its check"),
+        Column(
+            "path_confidence",
+            Kind.CATEGORY,
+            "how sure `path` is: evidence against it lowers it; missing where the path is unknown",
+            CONFIDENCE,
+        ),
+        Column("last_delivered_time", Kind.TIME, "last proof that a packet from `src` reached `dst`"),
+        Column("path_lost_time", Kind.TIME, "first sign after that proof, or at all, that packets do not arrive"),
+    ),
+    "evidence": (
+        _SESSION,
+        Column("pair_id", Kind.COUNT, "the pair: the same for both directions"),
+        _VANTAGE,
+        _SRC,
+        _DST,
+        Column("evidence", Kind.CATEGORY, "what was found; docs/evidence.md explains each kind", NAMES),
+        Column("says", Kind.CATEGORY, "what it says of packets from `src` to `dst`", SAYS),
+        Column("strength", Kind.CATEGORY, "what it is worth here", STRENGTH),
+        Column("count", Kind.COUNT, "how many packets, or transactions, show it"),
+        _FIRST,
+        _LAST,
+        Column("first_frame", Kind.INTEGER, "first frame that shows it; missing where no frame is known"),
+        Column("last_frame", Kind.INTEGER, "last frame that shows it"),
+        Column("other_vantage", Kind.TEXT, "the other capture that it needs"),
+        Column("as_src", Kind.ENDPOINT, "source of the packets as the other capture, or an answer, has it"),
+        Column("as_dst", Kind.ENDPOINT, "destination of the packets as the other capture, or an answer, has it"),
     ),
     "candidates": (
         _SESSION,
@@ -655,6 +683,7 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("src", Kind.ENDPOINT, "the direction that it is about: from here; missing if about none"),
         Column("dst", Kind.ENDPOINT, "to here"),
         Column("summary", Kind.TEXT, "what happened, in a sentence"),
+        Column("story", Kind.TEXT, "the same at length: why that is so; empty if there is no more to tell"),
         Column("advice", Kind.TEXT, "what would mend it, a step a line; lines of configuration are indented"),
         Column("frames", Kind.FRAMES, "frames that show it, in `vantage`"),
         Column("time", Kind.TIME, "when it first showed"),

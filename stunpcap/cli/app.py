@@ -13,6 +13,7 @@ COMMANDS = {
     "findings": "stunpcap.cli.frames:findings",
     "sessions": "stunpcap.cli.frames:sessions",
     "pairs": "stunpcap.cli.frames:pairs",
+    "evidence": "stunpcap.cli.frames:evidence",
     "candidates": "stunpcap.cli.frames:candidates",
     "allocations": "stunpcap.cli.frames:allocations",
     "permissions": "stunpcap.cli.frames:permissions",
@@ -28,7 +29,9 @@ COMMANDS = {
     "names": "stunpcap.cli.frames:names",
     "vantages": "stunpcap.cli.frames:vantages",
     "defects": "stunpcap.cli.frames:defects",
+    "ladder": "stunpcap.cli.ladder:ladder",
     "show": "stunpcap.cli.show:show",
+    "explain": "stunpcap.cli.explain:explain",
     "completion": "stunpcap.cli.completion:completion",
 }
 """Command -> where it is; in the order of the help."""
@@ -69,8 +72,10 @@ def app(ctx: click.Context) -> None:
       stunpcap summary call.pcapng      what happened, the failed sessions first
       stunpcap pairs call.pcapng        candidate pairs and directions as a table
       stunpcap show call.pcapng 12      the STUN message in frame 12, in full
+      stunpcap explain one-way-nat      what a finding means, and what to try
 
-    Exit status: 0 fine, 2 a call that makes no sense, 3 a capture that cannot be read.
+    Exit status: 0 fine, 1 findings as grave as --fail-on names, 2 a call that makes no sense, 3 a capture that cannot
+    be read.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help(), err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stunpcap.cli.options import SESSION, TRACES, open_trace, reading_options
+from stunpcap.cli.options import FAIL_ON, SESSION, TRACES, failing, open_trace, reading_options
 from stunpcap.cli.output import write, write_lines
 from stunpcap.schema import FRAMES
 
@@ -39,6 +39,11 @@ HELP = {
         "Candidate pairs, a row for each direction.",
         "Print the candidate pairs: a row for each direction, with its checks and what came of them.",
         "stunpcap pairs call.pcapng --session 2",
+    ),
+    "evidence": (
+        "What tells whether packets arrived.",
+        "Print the evidence on each direction of each pair: what tells that packets arrived, or that they did not.",
+        "stunpcap evidence offerer.pcap answerer.pcap --columns src,dst,evidence,says,strength,first_frame",
     ),
     "candidates": (
         "Addresses of the agents and their types.",
@@ -157,17 +162,19 @@ def _make(name: str) -> click.Command:
         names: tuple[str, ...],
         passwords: tuple[str, ...],
         passwords_file: Path | None,
-    ) -> None:
+        fail_on: str = "never",
+    ) -> int:
         chosen = _chosen_columns(name, columns, all_columns)
         chosen_form = _chosen_form(form, as_json, output, traces)
         trace = open_trace(traces, names, passwords, passwords_file)
         table = (trace.select(session=session) if session is not None else trace).table(name)
         _print(table, chosen, chosen_form, output)
+        return failing(table, fail_on) if name == "findings" else 0
 
     short, what, example = HELP[name]
     every = ", ".join(column.name for column in FRAMES[name])
     text = f"{what}\n\n{_MORE.format(name=name, example=example, columns=every)}"
-    return click.command(name, help=text, short_help=short)(command)
+    return click.command(name, help=text, short_help=short)(FAIL_ON(command) if name == "findings" else command)
 
 
 def _chosen_columns(frame: str, columns: str | None, all_columns: bool) -> list[str] | None:

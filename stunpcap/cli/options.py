@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from stunpcap.cli.output import complain
+from stunpcap.engines.options import ENGINES
+from stunpcap.schema import SEVERITY
 
 if TYPE_CHECKING:
+    from stunpcap.table import Table
     from stunpcap.trace import Trace
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,6 +23,14 @@ TRACES = click.argument(
     "traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path(allow_dash=True, path_type=str)
 )
 SESSION = click.option("--session", metavar="N", type=click.IntRange(min=1), help="Only the session of this number.")
+
+
+def _keep(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Keep how to read for `open_trace`, so that no command has to hand it on."""
+    context.meta[f"stunpcap.{option.name}"] = value
+    return value
+
+
 _SHARED = (
     click.option(
         "--name",
@@ -42,7 +53,54 @@ _SHARED = (
         type=click.Path(path_type=Path),
         help='The same from a JSON file: {"user": "secret", ...}.',
     ),
+    click.option(
+        "--engine",
+        metavar="NAME",
+        type=click.Choice(ENGINES),
+        default=ENGINES[0],
+        show_default=True,
+        callback=_keep,
+        expose_value=False,
+        help="Who dissects: native (stunpcap itself), pyshark (tshark) or scapy. The next three go with pyshark.",
+    ),
+    click.option(
+        "--keylog",
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        callback=_keep,
+        expose_value=False,
+        help="Key log (SSLKEYLOGFILE) to look into TLS and DTLS with, such as TURN over TLS.",
+    ),
+    click.option(
+        "--display-filter",
+        metavar="FILTER",
+        callback=_keep,
+        expose_value=False,
+        help="Only packets that match, in Wireshark's language.",
+    ),
+    click.option(
+        "--decode-as",
+        metavar="WHERE,PROTOCOL",
+        multiple=True,
+        callback=_keep,
+        expose_value=False,
+        help="Where tshark is to expect which protocol: tcp.port==5555,stun. Repeatable.",
+    ),
 )
+
+
+FAIL_ON = click.option(
+    "--fail-on",
+    type=click.Choice(["never", *reversed(SEVERITY)]),
+    default="never",
+    show_default=True,
+    help="Exit with status 1 if there is a finding of this severity or a graver one.",
+)
+
+
+def failing(findings: Table, fail_on: str) -> int:
+    """The exit status that findings give."""
+    return int(fail_on != "never" and bool((findings["severity"] <= SEVERITY.index(fail_on)).any()))
 
 
 def reading_options(command: F) -> F:
@@ -60,13 +118,35 @@ def open_trace(
     from stunpcap.trace import read
 
     secrets = _passwords(passwords, passwords_file)
+    how = _engine(click.get_current_context().meta)
     with Reading() as reading:
-        trace = read(*traces, names=names or None, passwords=secrets, progress=reading.report)
+        trace = read(*traces, names=names or None, passwords=secrets, progress=reading.report, **how)
     for source in trace.sources:
         for offset, frame, problem in source.file_defects:
             after = f" after frame {frame}" if frame else ""
             complain(f"warning: {source.path}: {problem}, at byte {offset:,}{after}")
     return trace
+
+
+def _engine(kept: dict[str, Any]) -> dict[str, Any]:
+    """How to read, as `read` takes it."""
+    how: dict[str, Any] = {name: kept.get(f"stunpcap.{name}") for name in ("engine", "keylog", "display_filter")}
+    how["engine"] = how["engine"] or ENGINES[0]
+    if given := [(name, how[name]) for name in ("keylog", "display_filter") if how[name]]:
+        _needs_pyshark(given[0][0], how["engine"])
+    where: dict[str, str] = {}
+    for text in kept.get("stunpcap.decode_as") or ():
+        _needs_pyshark("decode_as", how["engine"])
+        place, comma, protocol = text.rpartition(",")
+        if not comma or not place.strip() or not protocol.strip():
+            raise click.UsageError(f"--decode-as {text} must look like tcp.port==5555,stun")
+        where[place.strip()] = protocol.strip()
+    return {**how, "decode_as": where or None}
+
+
+def _needs_pyshark(option: str, engine: str) -> None:
+    if engine != "pyshark":
+        raise click.UsageError(f"--{option.replace('_', '-')} works with --engine pyshark only")
 
 
 def _passwords(given: tuple[str, ...], file: Path | None) -> dict[str, str]:

@@ -34,9 +34,9 @@ _BEHAVIOUR = """## What holds for all commands
 - Colour appears on a terminal only, and not if `NO_COLOR` is set. Piped text is 80 columns wide, or `COLUMNS`.
 - What came from the network is made harmless before it is printed: control characters are escaped (`\\x1b`), in CSV as
   well. JSON and Parquet hold it as it was captured.
-- Exit status: 0 fine; 2 a call that makes no sense, or output that cannot be written; 3 a capture that cannot be read;
-  70 a fault of stunpcap itself (with `STUNPCAP_TRACEBACK=1` it shows where); 130 stopped with Ctrl-C. 1 is kept for
-  findings."""
+- Exit status: 0 fine; 1 findings at or above the severity that `--fail-on` names (default: never); 2 a call that makes
+  no sense, or output that cannot be written; 3 a capture that cannot be read; 70 a fault of stunpcap itself (with
+  `STUNPCAP_TRACEBACK=1` it shows where); 130 stopped with Ctrl-C."""
 
 
 def _help(command: click.Command) -> str:

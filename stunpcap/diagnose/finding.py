@@ -35,6 +35,8 @@ class Hit:
     summary: str
     "What happened, in a sentence."
     evidence: Sequence[Evidence]
+    story: str = ""
+    "The same at length, for who wants to know why that is so."
     advice: Sequence[str] = ()
     "Steps; a step may go on over several lines, those of configuration indented."
     confidence: int = HIGH

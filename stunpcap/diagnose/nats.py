@@ -93,12 +93,12 @@ def one_way_nat(facts: Facts) -> Iterator[Hit]:
             )
         else:
             end = f"No check from {y} arrived, so that no peer-reflexive pair could rescue the call."
-        host_only = not _asked_server(facts, session)
-        alone = " Only host candidates were tried." if host_only and not working else ""
+        alone = "" if working or _asked_server(facts, session) else " Only host candidates were tried."
         yield Hit(
-            summary=f"{facts.host(asked)} is reached directly, but what it sends passes a NAT and arrives from {y}. So "
-            f"the answers to checks that {b} sends to {x} come from where nobody was asked, and ICE must discard "
-            f"them (RFC 8445 section 7.2.5.2.1). {end}{alone}",
+            summary=f"{facts.host(asked)} is reached directly, but what it sends comes through a NAT, from {y}; "
+            f"{_outcome(facts, here, rescued and working, tried, arrived > 0)}",
+            story=f"A check that {b} sends to {x} arrives, and its answer comes from {y}, where nobody was asked: "
+            f"ICE must discard it (RFC 8445 section 7.2.5.2.1). {end}{alone}",
             evidence=evidence,
             advice=() if working else _mend(facts, here, asked, seen, tried, arrived > 0),
             confidence=HIGH if arrived else MEDIUM,
@@ -109,6 +109,17 @@ def one_way_nat(facts: Facts) -> Iterator[Hit]:
             dst=seen,
             time=int(table["first_time"][first]),
         )
+
+
+def _outcome(facts: Facts, here: int, rescued: bool, tried: bool, arrived: bool) -> str:
+    """What became of the call, in half a sentence."""
+    if rescued:
+        return "a peer-reflexive pair made it work all the same."
+    if tried:
+        return f"what {facts.host(here)} sends back to there is lost."
+    if arrived:
+        return f"the agent at {facts.host(here)} never sends anything back to there."
+    return "nothing from there arrived but those answers."
 
 
 def _asked_server(facts: Facts, session: int) -> bool:

@@ -48,6 +48,7 @@ def diagnose(facts: Facts) -> Table:
             "src": np.array([one.hit.src for one in found], np.int64),
             "dst": np.array([one.hit.dst for one in found], np.int64),
             "summary": texts.numbers(one.hit.summary for one in found),
+            "story": texts.numbers(one.hit.story for one in found),
             "advice": texts.numbers("\n".join(one.hit.advice) for one in found),
             "frames": in_cells([one.frames for one in found]),
             "time": np.array([one.hit.time for one in found], np.int64),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stunpcap.errors import UsageError
 from stunpcap.summary.captures import build_captures, build_damage
+from stunpcap.summary.findings import build_findings
 from stunpcap.summary.model import Session, Summary
 from stunpcap.summary.opaque import build_opaque
 from stunpcap.summary.relays import build_relays
@@ -32,7 +33,8 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
     """
     tables = trace.tables
     captures = build_captures(tables.vantages, trace.sources)
-    sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions, captures)
+    findings = build_findings(tables.findings)
+    sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions, captures, findings)
     states = {state: sum(one.state == state for one in sessions) for state in WORST_FIRST}
     opaque, opaque_443 = build_opaque(tables.flows)
     summary = Summary(
@@ -45,6 +47,7 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
         relays=build_relays(tables.allocations, tables.permissions),
         opaque=opaque,
         opaque_443=opaque_443,
+        findings=findings.get(None, ()),
     )
     return summary if session is None else _only(summary, session)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from stunpcap.ice.columns import group
 from stunpcap.schema import TRANSPORT
-from stunpcap.summary.model import Capture, Conversation, Damage, Traffic
+from stunpcap.summary.model_captures import Capture, Conversation, Damage, Traffic
 from stunpcap.summary.words import ETHERTYPES, PORTS, PROTOCOLS
 from stunpcap.table import NAT, Table
 from stunpcap.vantage import Vantage

@@ -1,7 +1,6 @@
 """What a summary consists of: frozen dataclasses that turn into JSON as they stand.
 
-Times are ISO 8601 texts (UTC, nanoseconds), durations seconds, addresses texts as in the frames.  None is what the
-captures do not tell.
+Times are ISO 8601 texts (UTC, nanoseconds), durations seconds, addresses texts as in the frames; None is not known.
 """
 
 from __future__ import annotations
@@ -9,75 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """What a capture holds besides STUN, in packets."""
-
-    udp_flows: int
-    tcp_flows: int
-    udp: int
-    tcp: int
-    stun: int
-    dtls: int
-    rtp: int
-    rtcp: int
-    channel: int
-    other: int
-    not_ip: dict[str, int]
-    "Packets that are no IP, by the name of what they are."
-    protocols: dict[str, int]
-    "IP packets that are neither UDP nor TCP, by protocol."
-    busiest: tuple[Conversation, ...]
-    "The conversations with most packets."
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """Both directions of a 5-tuple."""
-
-    transport: str
-    a: str
-    b: str
-    a_to_b_packets: int
-    b_to_a_packets: int
-    bytes: int
-    first_frame: int
-    holds: str
-    "What most of its packets are: stun, dtls, rtp, …; or what its port stands for."
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """One capture and where it was taken."""
-
-    vantage: str
-    path: str
-    format: str
-    link_types: str
-    packets: int
-    bytes: int
-    first_time: str | None
-    last_time: str | None
-    duration_s: float
-    stun_messages: int
-    place: str
-    at: str
-    confidence: str
-    evidence: str
-    traffic: Traffic
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Something wrong with a file, its packets or messages: a row of the frame `defects`."""
-
-    vantage: str
-    layer: str
-    frame: int | None
-    offset: int | None
-    packets: int
-    defect: str
+from stunpcap.summary.findings import Found
+from stunpcap.summary.model_captures import Capture, Damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +119,9 @@ class Session:
     tags: tuple[str, ...]
     first_frame: int | None
     pairs: tuple[Pair, ...]
+    root_cause: str
+    "Name of the finding that explains it; empty if nothing does, or need be explained."
+    findings: tuple[Found, ...]
     frames: dict[str, tuple[int, ...]]
     "Vantage -> frames worth opening first."
     filters: dict[str, str]
@@ -309,6 +244,8 @@ class Summary:
     opaque: tuple[Opaque, ...]
     opaque_443: int
     "TLS and DTLS connections to port 443, where there were too many for `opaque`; 0 if those are in it."
+    findings: tuple[Found, ...]
+    "Those about no session."
 
     def to_dict(self) -> dict[str, Any]:
         """The same as dictionaries and lists, ready for JSON."""

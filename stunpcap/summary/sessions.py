@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from stunpcap.ice.columns import group
 from stunpcap.summary.evidence import Evidence, collect, note_silence
-from stunpcap.summary.model import Agent, Capture, Direction, Pair, Session
+from stunpcap.summary.findings import Found
+from stunpcap.summary.model import Agent, Direction, Pair, Session
+from stunpcap.summary.model_captures import Capture
 from stunpcap.summary.words import direction_outcome, session_said
 from stunpcap.table import Table
 
@@ -24,7 +26,11 @@ UNKNOWN_PEER = "0.0.0.0"
 
 
 def build_sessions(
-    sessions: Table, pairs: Table, transactions: Table, captures: tuple[Capture, ...]
+    sessions: Table,
+    pairs: Table,
+    transactions: Table,
+    captures: tuple[Capture, ...],
+    findings: Mapping[int | None, tuple[Found, ...]],
 ) -> tuple[Session, ...]:
     """All sessions of the tables, failed ones first."""
     local = {one.vantage: frozenset(one.at.split(", ")) for one in captures if one.place == "endpoint"}
@@ -34,7 +40,10 @@ def build_sessions(
         rows_of.setdefault(row["session_id"], []).append((row, seen))
     records = list(sessions.records())
     restarted = {row["restart_of"]: row["session_id"] for row in records if row["restart_of"]}
-    built = [_session(row, rows_of.get(row["session_id"], []), restarted, local) for row in records]
+    built = [
+        _session(row, rows_of.get(row["session_id"], []), restarted, local, findings.get(row["session_id"], ()))
+        for row in records
+    ]
     return tuple(sorted(built, key=lambda session: (WORST_FIRST.index(session.state), session.session_id)))
 
 
@@ -61,6 +70,7 @@ def _session(
     directed: list[tuple[Row, Evidence]],
     restarted: dict[int, int],
     local: dict[str, frozenset[str]],
+    findings: tuple[Found, ...],
 ) -> Session:
     sides = _sides(row, [pair for pair, _ in directed])
     pairs = _pairs(directed, sides, (row["nominated_src"], row["nominated_dst"]))
@@ -93,6 +103,8 @@ def _session(
         tags=tuple(filter(None, (row["tags"] or "").split(", "))),
         first_frame=row["first_frame"],
         pairs=pairs,
+        root_cause=row["root_cause"] or "",
+        findings=findings,
         frames=frames,
         filters={vantage: f"frame.number in {{{', '.join(map(str, some))}}}" for vantage, some in frames.items()},
     )

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from stunpcap.plots.styles import SESSION_STATES
 from stunpcap.summary import text_network
-from stunpcap.summary.model import Capture, Damage, Pair, Session, Summary
+from stunpcap.summary.model import Pair, Session, Summary
+from stunpcap.summary.model_captures import Capture, Damage
 from stunpcap.summary.opaque import draw_opaque
 from stunpcap.summary.pairs_text import pair_table
 from stunpcap.summary.relays import draw_relays
 from stunpcap.summary.terminal import Paper, cells, safe
+from stunpcap.summary.text_findings import draw_cause, draw_rest, verdict
 from stunpcap.summary.text_network import CONFIDENCE
 from stunpcap.summary.words import clock, count, listed, seconds
 
@@ -100,6 +102,7 @@ def _lines(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
     else:
         for session in summary.sessions:
             yield from _session(session, paper, hints, several)
+    yield from draw_rest(summary.findings, paper)
     yield from text_network.mappings(summary, paper, hints.mappings)
     yield from text_network.servers(summary.servers, paper, several)
     yield from draw_relays(summary.relays, paper, several)
@@ -180,6 +183,7 @@ def _verdicts(sessions: Sequence[Session], paper: Paper) -> list[str]:
         text = f"{safe(session.said)}  ({a} {paper.symbol('with')} {b})"
         wrapped = paper.wrap(text, head, "    ")
         lines += [paper.style(_STATE_STYLE[session.state], wrapped[0]), *wrapped[1:]]
+        lines += verdict(session, paper)
     return lines
 
 
@@ -199,7 +203,7 @@ def _many(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
 
 def _overview(sessions: Sequence[Session], paper: Paper) -> Iterator[str]:
     arrow = paper.symbol("to")
-    rows = [("", "session", "state", "start", "pairs", "checks", f"media A{arrow}B", f"B{arrow}A", "agents")]
+    rows = [("", "session", "state", "start", "pairs", "checks", f"media A{arrow}B", f"B{arrow}A", "cause", "agents")]
     for session in sessions:
         a, b = names_of(session)
         rows.append(
@@ -212,10 +216,11 @@ def _overview(sessions: Sequence[Session], paper: Paper) -> Iterator[str]:
                 f"{session.checks:,}",
                 f"{session.media_ab_packets:,}",
                 f"{session.media_ba_packets:,}",
+                safe(session.root_cause),
                 f"{a} {paper.symbol('with')} {b}",
             )
         )
-    left = {0, 2, 3, 8}
+    left = {0, 2, 3, 8, 9}
     widths = [max(cells(row[i]) for row in rows) for i in range(len(rows[0]))]
     for number, row in enumerate(rows):
         line = "  ".join(
@@ -231,6 +236,7 @@ def _session(session: Session, paper: Paper, hints: Hints, several: bool) -> Ite
     head = f"Session {session.session_id}  {paper.symbol(STATE[session.state])} "
     wrapped = paper.wrap(safe(session.said), head, "    ")
     yield from (paper.style(_STATE_STYLE[session.state], line) for line in wrapped)
+    yield from verdict(session, paper)
     names = names_of(session)
     wide = max(cells(name) for name in names)
     for agent, name in zip(session.agents, names, strict=True):
@@ -249,6 +255,7 @@ def _session(session: Session, paper: Paper, hints: Hints, several: bool) -> Ite
     for vantage, words in session.filters.items():
         where = f" in {safe(vantage)}" if several else ""
         yield from paper.wrap(words, f"  frames{where}: ", "      ")
+    yield from draw_cause(session, paper)
 
 
 def _followed(session: Session, paper: Paper) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stunpcap.summary.model import Asked, Capture, Seen, Server, Summary
+from stunpcap.summary.model import Asked, Seen, Server, Summary
+from stunpcap.summary.model_captures import Capture
 from stunpcap.summary.opaque import probably_turn
 from stunpcap.summary.sessions import host
 from stunpcap.summary.terminal import Paper, safe

@@ -1,0 +1,75 @@
+"""What a summary tells of the captures themselves; the same kind of dataclasses as in `stunpcap.summary.model`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a capture holds besides STUN, in packets."""
+
+    udp_flows: int
+    tcp_flows: int
+    udp: int
+    tcp: int
+    stun: int
+    dtls: int
+    rtp: int
+    rtcp: int
+    channel: int
+    other: int
+    not_ip: dict[str, int]
+    "Packets that are no IP, by the name of what they are."
+    protocols: dict[str, int]
+    "IP packets that are neither UDP nor TCP, by protocol."
+    busiest: tuple[Conversation, ...]
+    "The conversations with most packets."
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """Both directions of a 5-tuple."""
+
+    transport: str
+    a: str
+    b: str
+    a_to_b_packets: int
+    b_to_a_packets: int
+    bytes: int
+    first_frame: int
+    holds: str
+    "What most of its packets are: stun, dtls, rtp, …; or what its port stands for."
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """One capture and where it was taken."""
+
+    vantage: str
+    path: str
+    format: str
+    link_types: str
+    packets: int
+    bytes: int
+    first_time: str | None
+    last_time: str | None
+    duration_s: float
+    stun_messages: int
+    place: str
+    at: str
+    confidence: str
+    evidence: str
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something wrong with a file, its packets or messages: a row of the frame `defects`."""
+
+    vantage: str
+    layer: str
+    frame: int | None
+    offset: int | None
+    packets: int
+    defect: str
