@@ -28,9 +28,10 @@ ORDER = (
     # The path, where packets prove what happens to them.
     "one-way-nat",
     "icmp-rejected",
-    "ice-tcp-refused",
     "one-way-loss",
     "asymmetric-response",
+    # TCP is tried beside UDP, as a way around.
+    "ice-tcp-refused",
     # Ways around a path that does not work, and why they were not there.
     "turn-unauthorized",
     "turn-forbidden",

@@ -25,8 +25,14 @@ FAMILIES = {
     "interfaces": "Interfaces and address families that lead nowhere",
     "gathering": "Gathering: STUN servers, mDNS, blocked UDP",
     "relays": "TURN servers and relays",
-    "checks": "ICE itself",
-    "afterwards": "What came after ICE: DTLS, media, consent",
+    "checks": "ICE itself: checks that are refused",
+    "credentials": "ICE itself: credentials",
+    "course": "ICE itself: nominations",
+    "restarts": "ICE itself: restarts",
+    "pace": "ICE itself: timing of checks",
+    "consent": "What came after ICE: consent",
+    "handshake": "What came after ICE: DTLS",
+    "afterwards": "What came after ICE: media",
     "capturing": "The capture itself",
 }
 """Module of `stunpcap.diagnose` -> what its rules are about, in the order of the documentation."""

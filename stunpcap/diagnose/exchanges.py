@@ -1,0 +1,159 @@
+"""Checks of sessions as columns, and what rules about them ask: who sent, what became of it, which frames show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stunpcap.diagnose.facts import Facts, Mask
+from stunpcap.ice.columns import Ints
+from stunpcap.ice.transactions import OUT
+from stunpcap.schema import CLASS
+from stunpcap.stun.message import Message
+from stunpcap.stun.registry import ERROR_BY_CODE
+from stunpcap.table import MISSING, NAT
+
+SHOWN = 3
+"""Transactions of which frames are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """A row for each transaction that is a check of a session, in the order of `transactions`."""
+
+    rows: Ints
+    """Row of `transactions`."""
+    pair: Ints
+    """Row of `pairs`."""
+    session: Ints
+    """`session_id`."""
+    side: Ints
+    """Who sent it: 0 for A, 1 for B."""
+    vantage: Ints
+    outcome: Ints
+    error_code: Ints
+    first_time: Ints
+    last_time: Ints
+    response_time: Ints
+    transmissions: Ints
+    nominating: Mask
+
+    @property
+    def agent(self) -> Ints:
+        """A number for each agent of each session."""
+        agents: Ints = self.session * 2 + self.side
+        return agents
+
+    @property
+    def succeeded(self) -> Mask:
+        """Which were answered with success, as far as is known from here."""
+        return self.outcome == OUT["success"]
+
+    @property
+    def silent(self) -> Mask:
+        """Which had no answer; those that were still open at the end included."""
+        return np.isin(self.outcome, [OUT["unanswered"], OUT["unfinished"]])
+
+
+def checks_of(facts: Facts) -> Checks:
+    """The checks of all sessions."""
+    table = facts["transactions"]
+    rows = np.flatnonzero(facts.directed.of_transaction >= 0)
+    pair = facts.directed.of_transaction[rows]
+    return Checks(
+        rows,
+        pair,
+        facts["pairs"]["session_id"][pair],
+        np.maximum(np.asarray(facts.side, np.int64)[pair], 0),
+        table["vantage"][rows],
+        table["outcome"][rows],
+        table["error_code"][rows],
+        table["first_time"][rows],
+        table["last_time"][rows],
+        table["response_time"][rows],
+        table["transmissions"][rows],
+        table["nominating"][rows],
+    )
+
+
+def frames_of(facts: Facts, rows: Ints, most: int = SHOWN) -> list[int]:
+    """Frames of the first of some transactions and of the last one: requests and responses."""
+    table = facts["transactions"]
+    chosen = np.concatenate([rows[:most], rows[-1:]])
+    return [int(table[column][row]) for row in chosen.tolist() for column in ("request_frame", "response_frame")]
+
+
+def ends_of(facts: Facts) -> tuple[dict[int, int], dict[int, int]]:
+    """First and last time of each capture, by its number in columns `vantage`."""
+    numbers = facts["vantages"]["vantage"].tolist()
+    return (
+        dict(zip(numbers, facts["vantages"]["first_time"].tolist(), strict=True)),
+        dict(zip(numbers, facts["vantages"]["last_time"].tolist(), strict=True)),
+    )
+
+
+def end_at(facts: Facts, vantage: Any) -> Ints:
+    """For each number of a capture the time of its last packet."""
+    return _looked_up(vantage, ends_of(facts)[1])
+
+
+def start_at(facts: Facts, vantage: Any) -> Ints:
+    """For each number of a capture the time of its first packet."""
+    return _looked_up(vantage, ends_of(facts)[0])
+
+
+def _looked_up(numbers: Any, table: dict[int, int]) -> Ints:
+    distinct, places = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
+    return np.array([table.get(number, NAT) for number in distinct.tolist()], np.int64)[places]
+
+
+def succeeded_by(facts: Facts) -> dict[int, int]:
+    """Sessions that were restarted, and the session that came after."""
+    sessions = facts["sessions"]
+    later = np.flatnonzero(sessions["restart_of"] >= 1)
+    return dict(zip(sessions["restart_of"][later].tolist(), sessions["session_id"][later].tolist(), strict=True))
+
+
+def tagged(facts: Facts, word: str) -> Mask:
+    """Which sessions have a tag."""
+    tags = facts["sessions"]["tags"]
+    distinct, places = np.unique(tags, return_inverse=True)
+    holds = np.array([word in facts.word(number).split(", ") for number in distinct.tolist()], np.bool_)
+    found: Mask = holds[places] if len(tags) else np.zeros(0, np.bool_)
+    return found
+
+
+def message_in(facts: Facts, vantage: int, frame: int, cls: str) -> Message | None:
+    """The first message of a class in a frame of a capture, in full."""
+    for source in facts.sources:
+        if source.name == facts.name_of(vantage):
+            here = (source.messages["frame"] == frame) & (source.messages["class"] == CLASS.index(cls))
+            for row in np.flatnonzero(here)[:1].tolist():
+                offset, size = source.offsets[row].tolist()
+                return Message.parse(source.payload[offset : offset + size])
+    return None
+
+
+def many(number: int, one: str, more: str = "") -> str:
+    """`1 check`, `1,200 checks`."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def named(code: int) -> str:
+    """`487 Role Conflict`; the number alone where it has no name."""
+    known = ERROR_BY_CODE.get(code)
+    return f"{code} {known.name}" if known else str(code)
+
+
+def at_one_place(checks: Checks, at: Ints) -> Ints:
+    """Of some checks those of the capture that has most of them: two captures see the same packets."""
+    found: Ints = at[checks.vantage[at] == most_common(checks.vantage[at])]
+    return found
+
+
+def most_common(rows: Ints) -> int:
+    """The row that occurs most often; of several the first."""
+    values, counts = np.unique(rows, return_counts=True)
+    return int(values[np.argmax(counts)]) if len(values) else MISSING
