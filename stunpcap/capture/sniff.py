@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 HEAD = 1 << 16
 """Bytes that are looked at."""
+ELSEWHERE = 'engine="pyshark", --engine pyshark for the command, may read it, as Wireshark does'
+"""What is said of captures that are beyond this reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def looks_like(head: bytes) -> str:
         return "holds nothing"
     kind = kind_of(head)
     if kind is not None:
-        hint = ' (engine="pyshark" may read it, as Wireshark does)' if kind.wireshark else ""
+        hint = f" ({ELSEWHERE})" if kind.wireshark else ""
         return f"is no pcap or pcapng: it looks like {kind.name}{hint}"
     text = text_of(head)
     if text:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from stunpcap.engines.options import ENGINES, Options, Reader
+from typing import TYPE_CHECKING
+
+from stunpcap.engines.options import ENGINES, Options
 from stunpcap.errors import UsageError
 from stunpcap.vantage import read_vantage
+
+if TYPE_CHECKING:
+    from stunpcap.engines.options import Reader
 
 
 def reader(engine: str, options: Options) -> Reader:

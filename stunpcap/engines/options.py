@@ -1,16 +1,20 @@
-"""What the user says of how a capture is to be dissected."""
+"""What the user says of how a capture is to be dissected; nothing heavy is imported here, for `--help` reads it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from stunpcap.table import Pools
-from stunpcap.vantage import Progress, Vantage
+if TYPE_CHECKING:
+    from stunpcap.table import Pools
+    from stunpcap.vantage import Progress, Vantage
 
-Path = str | os.PathLike[str] | IO[bytes]
+    Path = str | os.PathLike[str] | IO[bytes]
+    Reader = Callable[[Path, str, Pools, Progress | None], Vantage]
+    """Reads one capture: path, name, pools, progress."""
+
 ENGINES = ("native", "pyshark", "scapy")
 
 
@@ -29,6 +33,3 @@ class Options:
     def given(self) -> tuple[str, ...]:
         """Names of the options that were given."""
         return tuple(name for name in ("display_filter", "decode_as", "keylog") if getattr(self, name))
-
-
-Reader = Callable[[Path, str, Pools, Progress | None], Vantage]

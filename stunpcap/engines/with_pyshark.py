@@ -10,20 +10,23 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from stunpcap.capture.records import Defect, Interface
 from stunpcap.engines.dissected import PROTOCOLS, Dissected, StunLayer, dissect
 from stunpcap.engines.feeding import Feeder, Found, address_words, as_file, format_of, ip_packet
-from stunpcap.engines.options import Options, Reader
+from stunpcap.engines.options import Options
 from stunpcap.engines.replacing import replace_messages
 from stunpcap.engines.tshark import find_tshark, packets
 from stunpcap.table import Pools
 from stunpcap.vantage import Progress, Vantage, assemble
 from stunpcap.wire import counters, demux
 from stunpcap.wire.datagrams import Datagrams
+
+if TYPE_CHECKING:
+    from stunpcap.engines.options import Reader
 
 LINKS = {
     "eth": 1, "sll": 113, "raw": 101, "ip": 101, "ipv6": 101, "null": 0, "ppp": 9, "mpls": 219, "wlan": 105,

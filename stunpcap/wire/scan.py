@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from stunpcap import kernels
 from stunpcap.capture.records import Block, Interface
+from stunpcap.capture.sniff import ELSEWHERE
 from stunpcap.wire import demux, layers
 from stunpcap.wire.channels import KEY
 from stunpcap.wire.counters import (
@@ -89,6 +90,7 @@ _ENDINGS = {
     REPEATED: "IP fragment captured again after its packet was whole",
     BROKEN: "malformed IP fragment",
 }
+UNKNOWN_LINK = "link type {} is not known to this reader: packets not looked into; " + ELSEWHERE
 UNSEEN = "payload cut by the snap length to so little that nobody can tell what it is"
 TUNNEL_CUT = "tunnel cut by the snap length before the UDP or TCP payload inside: counted as the tunnel's own flow"
 HEADER_CUT = "STUN header cut by the snap length"
@@ -242,7 +244,7 @@ class Scanner:
                 if kind == layers.UNKNOWN_LINK:
                     name = link_type(interfaces[interface].linktype).name
                     name += f" (DLT {detail - 1})" if detail else ""
-                    layer, text = "link", f"link type {name} is not known to this reader: packets not looked into"
+                    layer, text = "link", UNKNOWN_LINK.format(name)
                 else:
                     layer, text = _ODDITIES[kind]
                 self._odd(layer, text, first_frame + int(lost[at, SPECIAL_PACKET]), count)
