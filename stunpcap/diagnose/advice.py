@@ -18,6 +18,11 @@ _COTURN_RELAY = """\
     user=USER:PASSWORD
     min-port=49152
     max-port=65535"""
+_ICE_SERVERS = """\
+    iceServers: [{
+      urls: ["turn:SERVER:3478", "turn:SERVER:3478?transport=tcp"],
+      username: "USER", credential: "PASSWORD"
+    }]"""
 _COTURN_STUN = """\
     listening-port=3478
     stun-only"""
@@ -29,9 +34,7 @@ def turn_relay(why: str) -> Steps:
         f"Set up a TURN relay that both agents can reach, and name it to both: {why}.",
         "A minimal coturn configuration (turnserver.conf); UDP 3478 and the relay ports must be open to it:\n"
         + _COTURN_RELAY,
-        "and in the application, on both sides:\n"
-        '    iceServers: [{urls: ["turn:SERVER:3478", "turn:SERVER:3478?transport=tcp"], username: "USER", '
-        'credential: "PASSWORD"}]',
+        "In the application, on both sides:\n" + _ICE_SERVERS,
     )
 
 
@@ -40,7 +43,7 @@ def stun_server(why: str) -> Steps:
     return (
         f"Set up a STUN server that both agents can reach, and name it to both: {why}.",
         "In a closed network a public one cannot be reached; coturn can be one (turnserver.conf):\n" + _COTURN_STUN,
-        'and in the application, on both sides:\n    iceServers: [{urls: "stun:SERVER:3478"}]',
+        'In the application, on both sides:\n    iceServers: [{urls: "stun:SERVER:3478"}]',
         "Whether it works can be seen in the candidates: `typ srflx` with the address seen from outside, and `raddr`, "
         "the local one behind it.",
     )
