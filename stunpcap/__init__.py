@@ -3,6 +3,7 @@
     import stunpcap
     trace = stunpcap.read("answerer.pcapng")
     trace.pairs
+    stunpcap.plots.pair_matrix(trace)
 
 Importing this package is light; NumPy and pandas are imported by what needs them.
 """
@@ -12,11 +13,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stunpcap import plots
     from stunpcap.errors import CaptureError, DecodeError, EngineError, StunpcapError, UsageError
     from stunpcap.trace import Trace, read
 
 __version__ = "0.1.0"
-__all__ = ["CaptureError", "DecodeError", "EngineError", "StunpcapError", "Trace", "UsageError", "__version__", "read"]
+__all__ = [
+    "CaptureError",
+    "DecodeError",
+    "EngineError",
+    "StunpcapError",
+    "Trace",
+    "UsageError",
+    "__version__",
+    "plots",
+    "read",
+]
 
 _HOME = {
     "Trace": "stunpcap.trace",
@@ -27,15 +39,18 @@ _HOME = {
     "StunpcapError": "stunpcap.errors",
     "UsageError": "stunpcap.errors",
 }
+_PACKAGES = ("plots",)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
+    if name in (*_HOME, *_PACKAGES):
         import importlib
 
+        if name in _PACKAGES:
+            return importlib.import_module(f"stunpcap.{name}")
         return getattr(importlib.import_module(_HOME[name]), name)
     raise AttributeError(f"module 'stunpcap' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return sorted({*globals(), *_HOME, *_PACKAGES})

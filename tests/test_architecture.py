@@ -22,6 +22,7 @@ FLOORS = (
     "stunpcap.errors",
     "stunpcap.native",
     "stunpcap.kernels",
+    "stunpcap.evidence",
     "stunpcap.schema",
     "stunpcap.table",
     "stunpcap.plots.styles",
@@ -146,6 +147,7 @@ def test_nothing_is_imported_in_a_circle() -> None:
         ("from stunpcap import StunpcapError, CaptureError, DecodeError", ("numpy", "pandas", "numba")),
         ("from stunpcap import read, Trace", ("pandas", "numba", "pyarrow", "matplotlib")),
         ("import stunpcap; stunpcap.read({capture!r}).tables", ("pandas", "numba", "pyarrow", "matplotlib")),
+        ("import stunpcap; stunpcap.plots; dir(stunpcap.plots)", ("numpy", "pandas", "matplotlib")),
     ],
 )
 def test_light_to_import(statement: str, heavy: tuple[str, ...]) -> None:

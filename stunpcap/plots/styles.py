@@ -98,11 +98,14 @@ _PURPLE, _ORANGE, _GREY, _BLACK = HUES["purple"], HUES["orange"], HUES["grey"], 
 
 PAIR_STATES = {
     "succeeded": Style("succeeded", "good", _GREEN, "o"),
+    "silent": Style("succeeded, then no answers", "warn", _PURPLE, "D", "--", "-."),
     "failed": Style("failed", "bad", _RED, "X", "////", "--"),
-    "in-progress": Style("in progress", "open", _AMBER, "s", "..", "-."),
-    "none": Style("no check seen", "none", _GREY, ".", "", ":"),
+    "arrived": Style("failed, though packets arrived", "bad", _ORANGE, "P", "\\\\", "--"),
+    "in-progress": Style("in progress", "open", _AMBER, "s", "..", ":"),
+    "none": Style("no check seen", "none", _GREY, ".", "", "-"),
 }
-"""`pairs.state`; and `none`, where no check was seen in a direction."""
+"""`pairs.state`, told apart further: `silent` where checks succeeded and at least the last two had no answer; `arrived`
+where they failed though packets arrived (the answers did not get back); and `none`, where no check was seen."""
 
 PATHS = {
     "delivered": Style("packets arrived", "good", _GREEN, "o"),
@@ -134,8 +137,9 @@ PACKETS = {
     "icmp": Style("ICMP error", "bad", _PURPLE, "P", "++", "-.", "⊘", "#"),
     "gather": Style("request to a STUN server", "none", _BLACK, "^", "", "-", "?", "?"),
     "turn": Style("request to a TURN server", "none", _PURPLE, "v", "", "-", "?", "?"),
-    "dtls": Style("DTLS", "none", _AMBER, "s", "....", "-.", "◇", "D"),
-    "media": Style("media", "good", _BLUE, ">", "", "-", "▶", "M"),
+    "dtls": Style("DTLS handshake", "none", _AMBER, "s", "....", "-.", "◇", "D"),
+    "alert": Style("DTLS alert", "bad", _RED, "H", "----", "--", "!", "!"),
+    "media": Style("media or data", "good", _BLUE, ">", "", "-", "▶", "M"),
 }
 """What a packet is, to a person who looks at a timeline or a ladder."""
 
@@ -162,6 +166,23 @@ CANDIDATES = {
     "unknown": Style("type ?", "none", _GREY, ".", "..", ":", "?", "?"),
 }
 """`candidates.type`."""
+
+SERIES = tuple(
+    Style(str(number), "none", hue, marker, hatch, line)
+    for number, (hue, marker, hatch, line) in enumerate(
+        (
+            (_BLUE, "o", "", "-"),
+            (_ORANGE, "s", "////", "--"),
+            (_GREEN, "^", "..", "-."),
+            (_PURPLE, "D", "\\\\", ":"),
+            (_BLACK, "v", "xx", "-"),
+            (_AMBER, "P", "++", "--"),
+            (_RED, "X", "--", "-."),
+        ),
+        start=1,
+    )
+)
+"""For things that are many and have no order, as pairs have; one after the other."""
 
 TABLES = {
     "pair state": PAIR_STATES,

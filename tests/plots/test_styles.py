@@ -40,7 +40,7 @@ PROTANOPIA = ((0.11238, 0.88762, 0.0), (0.11238, 0.88762, 0.0), (0.00401, -0.004
 @pytest.mark.parametrize(
     ("table", "levels"),
     [
-        ("pair state", (*schema.PAIR_STATE, "none")),
+        ("pair state", (*schema.PAIR_STATE, "silent", "arrived", "none")),
         ("path", schema.PATH),
         ("outcome", schema.OUTCOME),
         ("session state", schema.SESSION_STATE),
