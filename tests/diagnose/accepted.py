@@ -22,5 +22,74 @@ class Accepted:
     "The right cause, and no direction or another."
 
 
-ACCEPTED: dict[str, Accepted] = {}
+_RECEIVER = Accepted(
+    ("no-answer",),
+    "the dead direction ends before this place: what the other agent sends never gets here, so that silence is all "
+    "there is to see",
+)
+_BEHIND_NAT = Accepted(
+    ("one-way-loss",),
+    "what the NAT makes of the offerer's packets, and that the answers to them die on the other side of it, cannot be "
+    "seen from behind it",
+    any_direction=True,
+)
+_BESIDE_NAT = Accepted(
+    ("one-way-loss",),
+    "the answerer's requests take the other way and never pass here, nor does the offerer's own address show",
+    any_direction=True,
+)
+_AT_SERVER = Accepted(
+    ("",),
+    "the agents ask the server for their outside addresses and never send it a check: of the call itself it sees nothing",
+    ("none",),
+)
+
+ACCEPTED: dict[str, Accepted] = {
+    "*-one-way-drop/answerer": _RECEIVER,
+    "one-way-drop/answerer": _RECEIVER,
+    "one-way-drop/router-b": _RECEIVER,
+    "capture-ended-early/answerer": _RECEIVER,
+    "signalling-in-capture-dead/answerer": _RECEIVER,
+    "asymmetric-firewall/answerer": _RECEIVER,
+    "asymmetric-firewall/nat-a-outside": Accepted(
+        (),
+        "outside the NAT the direction begins at the NAT's address, not at the offerer's",
+        any_direction=True,
+    ),
+    "*asymmetric-dead*/offerer": _BEHIND_NAT,
+    "*asymmetric-dead*/nat-a-outside": _BESIDE_NAT,
+    "asymmetric-ignores-prflx/offerer": Accepted(
+        ("",),
+        "at this side ICE has succeeded: its checks were answered and it nominated; that the answerer has no valid pair "
+        "is seen at the answerer only",
+        ("connected",),
+    ),
+    "asymmetric-ignores-prflx/nat-a-outside": Accepted(
+        ("",),
+        "the checks that pass here are answered; those that failed took the other way",
+        ("connected",),
+    ),
+    "nats-host-only/offerer": Accepted(
+        ("no-answer",),
+        "nothing at an agent tells its NAT from a router that drops both ways (`both-ways-drop` looks the same)",
+    ),
+    "nats-host-only/answerer": Accepted(
+        ("no-answer",),
+        "nothing at an agent tells its NAT from a router that drops both ways (`both-ways-drop` looks the same)",
+    ),
+    "stun-one-side/nat-b-outside": Accepted(
+        ("no-answer",),
+        "what the answerer asked, or did not ask, of servers elsewhere need not pass here",
+    ),
+    "dead-interface/offerer-vpn": Accepted(
+        ("",), "captured on the VPN interface alone: of the pair that works nothing is seen", ("checking",)
+    ),
+    "capture-no-stun/server": Accepted(("",), "no STUN passes here: the call goes elsewhere", ("none",)),
+    "aiortc-nats-symmetric/server": _AT_SERVER,
+    "libnice-nats-stun/server": _AT_SERVER,
+    "nat-symmetric-one-end/server": _AT_SERVER,
+    "nat-symmetric-one-end-open/server": _AT_SERVER,
+    "nats-stun/server": _AT_SERVER,
+    "nats-symmetric-stun/server": _AT_SERVER,
+}
 """`scenario/vantage`, in which * stands for anything -> what is acceptable there; the first that fits counts."""
