@@ -17,6 +17,8 @@ from stunpcap.ice.columns import Ints, count_in, pick
 from stunpcap.schema import PATH
 
 LOST = PATH.index("lost")
+FEW = 3
+"""Unanswered checks that make a direction worth a word before it has failed."""
 
 
 @rule("one-way-loss", ERROR, "RFC 8445 section 7.2.5", "RFC 8489 section 6.2.1")
@@ -39,20 +41,22 @@ def one_way_loss(facts: Facts) -> Iterator[Hit]:
     pairs = facts["pairs"]
     works_back = pick(pairs["responses_received"], facts.reverse, 0) > 0
     silent = (pairs["responses_received"] + pairs["errors_received"] == 0) & (pairs["requests_sent"] > 0)
-    dead = silent & works_back & facts.has("pairs", "state", "failed") & (pairs["other_address"] == 0)
+    # A capture that ends early shows no end of the checks; a few in vain must do.
+    in_vain = facts.has("pairs", "state", "failed") | (pairs["unanswered"] >= FEW)
+    dead = silent & works_back & in_vain & (pairs["other_address"] == 0)
     dead |= facts.has("pairs", "path", "lost") & works_back
     for rows in groups(dead & facts.in_session("pairs", facts.not_working), pairs["session_id"], facts.side):
         lead = foremost(facts, rows)
         back = int(facts.reverse[lead])
         src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
-        in_vain = _checks_in_vain(facts, back)
-        told = in_vain is not None or int(pairs["path"][lead]) == LOST
+        repeats = _checks_in_vain(facts, back)
+        told = repeats is not None or int(pairs["path"][lead]) == LOST
         said, steps, confidence = _loss(facts, rows, lead, told)
         yield Hit(
             summary=said,
-            evidence=[one for one in (unanswered(facts, lead), answered(facts, back), in_vain) if one],
+            evidence=[one for one in (unanswered(facts, lead), answered(facts, back), repeats) if one],
             advice=steps,
-            confidence=HIGH if in_vain and not facts.at_dst[lead] else confidence,
+            confidence=HIGH if repeats and not facts.at_dst[lead] else confidence,
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
             time=int(pairs["first_time"][lead]),

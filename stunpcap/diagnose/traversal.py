@@ -199,12 +199,27 @@ def _behind_nat(facts: Facts, rows: Ints) -> bool:
     return bool(facts.is_translated[src].any() or (private[src] & ~private[dst]).any())
 
 
+def _asked_in_vain(facts: Facts) -> Mask:
+    """Sessions of which an agent asked a server that did not answer: then that is why it has nothing else to offer."""
+    pairs, table = facts["pairs"], facts["transactions"]
+    address_of = facts.pools.endpoints.addresses
+    silent = facts.has("transactions", "outcome", "unanswered", "unfinished", "icmp") & np.isin(
+        table["kind"], ASKS_SERVER
+    )
+    asking = np.unique(address_of[table["src"][silent]])
+    found: Mask = (
+        count_in(pairs["session_id"] - 1, len(facts["sessions"]), np.isin(address_of[pairs["src"]], asking)) > 0
+    )
+    return found
+
+
 def _offered_own_only(facts: Facts) -> Iterator[Hit]:
     """Agents that are checked from outside at addresses of their own network only."""
     pairs, private = facts["pairs"], facts.is_private
     outside = ~private[pairs["src"]] | facts.is_translated[pairs["src"]]
     quiet = _silent(facts) & facts.has("pairs", "carrier", "plain")
     dead = facts.not_working & _gave_up(facts) & ~_lively(facts) & ~_relayed(facts)
+    dead &= ~_asked_in_vain(facts)
     for rows in groups(quiet & facts.in_session("pairs", dead), pairs["session_id"], pairs["vantage"], facts.side):
         if not outside[rows].any() or not private[pairs["dst"][rows]].all():
             continue

@@ -40,7 +40,7 @@ _BESIDE_NAT = Accepted(
 )
 _AT_SERVER = Accepted(
     ("",),
-    "the agents ask the server for their outside addresses and never send it a check: of the call itself it sees nothing",
+    "the agents ask the server for their outside addresses and never send it a check: it sees nothing of the call",
     ("none",),
 )
 
@@ -48,7 +48,13 @@ ACCEPTED: dict[str, Accepted] = {
     "*-one-way-drop/answerer": _RECEIVER,
     "one-way-drop/answerer": _RECEIVER,
     "one-way-drop/router-b": _RECEIVER,
-    "capture-ended-early/answerer": _RECEIVER,
+    "capture-ended-early/answerer": Accepted(
+        ("no-answer", ""),
+        "less than a second of checks without an answer, which is also how every call begins",
+    ),
+    "capture-ended-early/offerer": Accepted(
+        (), "less than a second: what leaves may still arrive from another address", any_direction=True
+    ),
     "signalling-in-capture-dead/answerer": _RECEIVER,
     "asymmetric-firewall/answerer": _RECEIVER,
     "asymmetric-firewall/nat-a-outside": Accepted(
@@ -60,8 +66,8 @@ ACCEPTED: dict[str, Accepted] = {
     "*asymmetric-dead*/nat-a-outside": _BESIDE_NAT,
     "asymmetric-ignores-prflx/offerer": Accepted(
         ("",),
-        "at this side ICE has succeeded: its checks were answered and it nominated; that the answerer has no valid pair "
-        "is seen at the answerer only",
+        "at this side ICE has succeeded: its checks were answered and it nominated; that the answerer has no valid "
+        "pair is seen at the answerer only",
         ("connected",),
     ),
     "asymmetric-ignores-prflx/nat-a-outside": Accepted(

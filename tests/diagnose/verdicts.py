@@ -174,11 +174,12 @@ def page(verdicts: Sequence[Verdict]) -> str:
         "What stunpcap says of each call in `captures/`, from each capture alone and from all of them together, against",
         "the label (`expect.toml`), which follows from how the network was built. *Right*: state, root cause and",
         "direction are the label's, and nothing is said that would be wrong. *Acceptable*: it claims less, since this",
-        "capture alone cannot know, or it is as true; the reason stands beside it. On a healthy call any error is wrong.",
+        "capture alone cannot know, or it is as true; the reason stands beside. On a healthy call any error is wrong.",
         "",
         f"{len(verdicts)} verdicts: "
         + ", ".join(f"{marks[mark]} {mark}" for mark in ("right", "acceptable", "wrong"))
         + ".",
+        +", ".join(f"{marks[mark]} {mark}" for mark in ("right", "acceptable", "wrong")) + ".",
         "",
         "| scenario | label | vantage | said | direction | verdict |",
         "| --- | --- | --- | --- | --- | --- |",
