@@ -21,7 +21,7 @@ from stunpcap.stun.recognise import HEADER, recognise
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.turn.unwrap import Carried, nesting, unwrap
 from stunpcap.wire import counters, layers, segments
-from stunpcap.wire.datagrams import Datagrams, IcmpError
+from stunpcap.wire.datagrams import Aside, Datagrams, IcmpError
 from stunpcap.wire.linktypes import link_type
 from stunpcap.wire.scan import Scanner
 
@@ -90,6 +90,12 @@ class Vantage:
     carried: Carried
     """What the last rows of `flows` are: flows inside TURN."""
     quotes: list[Quote]
+    aside: Aside
+    """Datagrams with DTLS handshakes or mDNS; their bytes are in `payload`, their flows rows of `flows`."""
+    streams: Any
+    """Streams of RTP, RTCP and data in the flows, columns as in `wire.following`."""
+    activity: Any
+    """What went in each flow and second, likewise."""
     packets: int
     captured_bytes: int
     first_time: int
@@ -169,6 +175,9 @@ def assemble(capture: Origin, kept: Datagrams, name: str, pools: Pools) -> Vanta
         flows=flows,
         flow_counters=flow_counters,
         carried=unwrapped.carried,
+        aside=unwrapped.aside,
+        streams=unwrapped.streams,
+        activity=unwrapped.activity,
         quotes=_quotes(kept.icmp, pools),
         packets=kept.packets,
         captured_bytes=kept.captured_bytes,

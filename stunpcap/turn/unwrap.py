@@ -21,7 +21,8 @@ from stunpcap.table import MISSING, Pools
 from stunpcap.wire import demux
 from stunpcap.wire.channels import DEEPEST, channel_header
 from stunpcap.wire.counters import COUNTERS, count_packet, count_relayed
-from stunpcap.wire.datagrams import Datagrams
+from stunpcap.wire.datagrams import Aside, Datagrams
+from stunpcap.wire.following import NOTE, Following, note_unit
 
 Ints = npt.NDArray[np.int64]
 PLAIN, SEND, DATA, CHANNEL = range(len(CARRIER))
@@ -58,6 +59,11 @@ class Unwrapped:
     carrying packet `frame`, `time`, `ttl`, `direction` and `ip_id`; `room` is how many bytes there were from the
     message's first byte on."""
     carried: Carried
+    aside: Aside
+    """DTLS handshakes and mDNS, those inside TURN included."""
+    streams: Ints
+    activity: Ints
+    """Of all flows, as `wire.following` has them."""
 
 
 @kernel
@@ -73,15 +79,21 @@ def count_inside(
     direction: Any,
     counters: Any,
     kind: Any,
-) -> None:
-    """Tell what each piece of relayed data is, and count it in its flow."""
+    notes: Any,
+) -> int:
+    """Tell what each piece of relayed data is, and count it in its flow; returns how many are noted for its streams."""
+    n_notes = 0
     for i in range(len(offset)):
         to = int(flow[i])
         at = int(offset[i])
         size = int(length[i])
         new = int(counters[to, 0]) == 0
         count_packet(counters, to, new, size, int(time_ns[i]), int(frame[i]), int(ttl[i]), int(direction[i]))
-        kind[i] = count_relayed(b, at, at + int(captured[i]), size, counters, to)
+        what = count_relayed(b, at, at + int(captured[i]), size, counters, to)
+        kind[i] = what
+        stop = at + int(captured[i])
+        n_notes = note_unit(b, at, stop, size, what, to, int(time_ns[i]), int(frame[i]), notes, n_notes)
+    return n_notes
 
 
 def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
@@ -102,14 +114,19 @@ def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
     ]
     flows = first + len(number)
     parts: list[dict[str, Any]] = []
+    uses = [(kept.streams, kept.activity)]
+    asides = [kept.aside]
     inside = kept
     for depth in range(DEEPEST + 1):
         stun = np.isin(inside.kind, (demux.STUN, demux.CLASSIC, demux.MS_TURN, demux.STUN_CUT))
         decoded = _decode(_rows(inside, np.flatnonzero(stun)), pools)
         parts.append(decoded)
-        pieces, carried = _open(_rows(inside, np.flatnonzero(inside.kind == demux.CHANNEL)), decoded, pools, flows)
+        channels = _rows(inside, np.flatnonzero(inside.kind == demux.CHANNEL))
+        pieces, carried, use = _open(channels, decoded, pools, flows)
         if not len(carried) or depth == DEEPEST:
             break
+        uses.append(use)
+        asides.append(_aside(pieces))
         inside = replace(inside, **pieces)
         levels.append(carried)
         flows += len(carried)
@@ -120,7 +137,15 @@ def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
     if len(parts) > 1:
         order = np.lexsort((columns["offset"], columns["frame"]))  # what is inside lies behind its carrier's header
         columns = {name: values[order] for name, values in columns.items()}
-    return Unwrapped(columns, carried)
+    aside = Aside(*(np.concatenate([getattr(one, name) for one in asides]) for name in Aside.__slots__))
+    streams, activity = (np.concatenate(both) for both in zip(*uses, strict=True))
+    return Unwrapped(columns, carried, aside, streams, activity)
+
+
+def _aside(pieces: dict[str, Any]) -> Aside:
+    """Those of relayed data that hold DTLS handshakes."""
+    rows = np.flatnonzero(np.isin(pieces["kind"], (demux.HANDSHAKE, demux.BOTH)))
+    return Aside(**{name: np.asarray(pieces[name], np.int64)[rows] for name in Aside.__slots__})
 
 
 _ROWS = ("frame", "time_ns", "flow", "offset", "captured", "length", "kind", "ttl", "direction", "ip_id")
@@ -142,8 +167,10 @@ def _decode(kept: Datagrams, pools: Pools) -> dict[str, Any]:
     return decoded
 
 
-def _open(channels: Datagrams, decoded: dict[str, Any], pools: Pools, first: int) -> tuple[dict[str, Any], Carried]:
-    """Find the data in messages and ChannelData of one level, and count it: the next level, and its flows."""
+def _open(
+    channels: Datagrams, decoded: dict[str, Any], pools: Pools, first: int
+) -> tuple[dict[str, Any], Carried, tuple[Ints, Ints]]:
+    """Find the data in messages and ChannelData of one level, and count it: the next level, its flows, their use."""
     names = pools.texts.numbers(("send", "data"))
     rows = np.flatnonzero((decoded["data_at"] >= 0) & (decoded["peer"] >= 0) & np.isin(decoded["method"], names))
     at, true = decoded["data_at"][rows], decoded["data_length"][rows]
@@ -168,20 +195,28 @@ def _open(channels: Datagrams, decoded: dict[str, Any], pools: Pools, first: int
     flow, keys = position[flow.reshape(-1)], keys[:, order]
     counters = np.zeros((len(order), COUNTERS), np.int64)
     kind = np.zeros(len(offset), np.int64)
-    count_inside.run(
-        kernels.wanted(len(offset), COMPILE_ABOVE),
+    notes = np.empty((len(offset), NOTE), np.int64)
+    fast = kernels.wanted(len(offset), COMPILE_ABOVE)
+    noted = count_inside.run(
+        fast,
         memoryview(channels.payload),
         *(offset, captured, length, flow, pieces["time_ns"], pieces["frame"], pieces["ttl"], pieces["direction"]),
-        *(counters, kind),
+        *(counters, kind, notes),
     )
+    following = Following()
+    following.take(notes[:noted], counters, fast)
     pieces |= {"offset": offset, "captured": captured, "length": length, "flow": flow + first, "kind": kind}
     is_channel = keys[1] == CHANNEL
-    return pieces, Carried(
-        parent=keys[0],
-        carrier=keys[1],
-        channel=np.where(is_channel, keys[2], -1),
-        peer=np.where(is_channel, MISSING, keys[2]),
-        counters=counters,
+    return (
+        pieces,
+        Carried(
+            parent=keys[0],
+            carrier=keys[1],
+            channel=np.where(is_channel, keys[2], -1),
+            peer=np.where(is_channel, MISSING, keys[2]),
+            counters=counters,
+        ),
+        following.finish(np.arange(len(order)) + first),
     )
 
 

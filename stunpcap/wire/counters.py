@@ -33,38 +33,72 @@ from stunpcap.wire.words import Buffer, u16
     DTLS_PROTECTED,
     DTLS_ALERTS,
     DTLS_HIDDEN,
-) = range(19)
-COUNTERS = 19
+    KEPT_CLEAR,
+    KEPT_PROTECTED,
+    ACTIVE,
+    LEAD,
+    LATEST,
+) = range(24)
+"""Of DTLS: datagrams with application data, with protected records, with alerts in the clear, with records of DTLS 1.3
+whose type is hidden, and those kept.  The last three are rows of `stunpcap.wire.following`, plus one: what went last,
+and the streams found first and used last."""
+COUNTERS = 24
+MOST_CLEAR = 512
+"""Datagrams with records in the clear that are kept of a flow: a handshake that is never answered takes a few dozen."""
+MOST_PROTECTED = 64
+"""The same for protected records other than data."""
 
 
 @inner
-def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> None:
+def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> int:
     """Look at the records of a DTLS datagram: application data, protected records, alerts in the clear.
 
-    Hidden are those of DTLS 1.3, which may be data or the greater part of the handshake.
+    Hidden are those of DTLS 1.3, whose type nobody sees; but those of epoch 2 are of the handshake, and the first with
+    data are of epoch 3 (RFC 9147 section 6.1).
+
+    Returns
+    -------
+    int
+        A kind of `stunpcap.wire.demux`: whether to keep it, and whether it has data.
     """
     data = False
     hidden = False
     protected = False
     alert = False
+    clear = False
+    kept = False
     while o < stop:
         kind = int(b[o])
         if kind & 0xE0 == 0x20:  # DTLS 1.3 unified header (RFC 9147 section 4): protected, its type hidden
             protected = True
             hidden = True
-            data = True
-            break
+            data = data or kind & 3 != 2
+            at = o + (3 if kind & 8 else 2)
+            if kind & 0x14 != 4 or at + 2 > stop:  # a connection id of unknown length, or no length: the rest is it
+                break
+            o = at + 2 + u16(b, at)
+            continue
         if o + 13 > stop:
+            clear = clear or counters[flow, N_DTLS] == 1  # cut by the snap length
             break
         epoch = u16(b, o + 3)
         protected = protected or epoch > 0
-        data = data or kind == 23
+        data = data or (kind == 23 and epoch > 0)
+        kept = kept or (kind != 23 and epoch > 0)
+        clear = clear or epoch == 0
         alert = alert or (kind == 21 and epoch == 0)
         o += 13 + u16(b, o + 11)
     counters[flow, DTLS_DATA] += data
     counters[flow, DTLS_PROTECTED] += protected
     counters[flow, DTLS_ALERTS] += alert
     counters[flow, DTLS_HIDDEN] += hidden
+    if clear and counters[flow, KEPT_CLEAR] < MOST_CLEAR:
+        counters[flow, KEPT_CLEAR] += 1
+    elif (kept or hidden) and counters[flow, KEPT_PROTECTED] < MOST_PROTECTED:
+        counters[flow, KEPT_PROTECTED] += 1
+    else:
+        return demux.DATA if data else demux.DTLS
+    return demux.BOTH if data else demux.HANDSHAKE
 
 
 @inner
@@ -94,7 +128,7 @@ def count_packet(
 def count_payload(
     b: Buffer, o: int, stop: int, length: int, sport: int, dport: int, dtls_before: int, counters: Any, flow: int
 ) -> int:
-    """Count a payload in its flow by its kind, and return that."""
+    """Count a payload in its flow by its kind, and return that; of DTLS what `count_dtls` makes of it."""
     kind = demux.demux(b, o, stop, length, sport, dport, dtls_before)
     if kind == demux.RTP:
         counters[flow, N_RTP] += 1
@@ -106,7 +140,7 @@ def count_payload(
         counters[flow, N_CHANNEL] += 1
     elif kind == demux.DTLS:
         counters[flow, N_DTLS] += 1
-        count_dtls(b, o, stop, counters, flow)
+        kind = count_dtls(b, o, stop, counters, flow)
     else:
         counters[flow, N_STUN] += 1
     return kind

@@ -1,4 +1,4 @@
-"""What a scan keeps of a capture: datagrams with STUN, flows, and ICMP errors."""
+"""What a scan keeps of a capture: datagrams with STUN, DTLS handshakes and mDNS, flows and their use, ICMP errors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from stunpcap.wire.counters import (
     COUNTERS,
 )
+from stunpcap.wire.following import new_activity, new_streams
 from stunpcap.wire.segments import (
     TCP_COLUMNS,
 )
@@ -34,9 +35,27 @@ class IcmpError:
     """As much of the quoted payload as was captured."""
 
 
+def _nothing() -> Ints:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Datagrams kept for others than the decoder of STUN: those with DTLS handshakes (`demux.HANDSHAKE`, `BOTH`) and
+    mDNS.  The columns are those of `Datagrams`."""
+
+    frame: Ints = field(default_factory=_nothing)
+    time_ns: Ints = field(default_factory=_nothing)
+    flow: Ints = field(default_factory=_nothing)
+    offset: Ints = field(default_factory=_nothing)
+    captured: Ints = field(default_factory=_nothing)
+    length: Ints = field(default_factory=_nothing)
+    kind: Ints = field(default_factory=_nothing)
+
+
 @dataclass(frozen=True, slots=True)
 class Datagrams:
-    """Everything kept of one capture."""
+    """Everything kept of one capture.  The datagrams are those with STUN."""
 
     frame: Ints
     time_ns: Ints
@@ -74,5 +93,11 @@ class Datagrams:
     """What is known of each flow that is a direction of a TCP connection (`stunpcap.wire.segments`)."""
     flow_opaque: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     """What hides the inside of each flow (`stunpcap.wire.opaque`)."""
+    aside: Aside = field(default_factory=Aside)
+    """Other datagrams that are kept, in the same `payload`."""
+    streams: Ints = field(default_factory=lambda: new_streams(0))
+    """Streams of RTP, RTCP and data, columns as in `stunpcap.wire.following`; their flows as in `flow`."""
+    activity: Ints = field(default_factory=lambda: new_activity(0))
+    """What went in each flow and second."""
     server_names: dict[int, str] = field(default_factory=dict)
     """Flow -> the name of the server that its ClientHello asked for; on both directions."""

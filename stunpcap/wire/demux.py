@@ -12,12 +12,26 @@ from stunpcap.wire.words import Buffer, has_cookie, u16, u32
 
 OTHER, STUN, CLASSIC, MS_TURN, DTLS, RTP, RTCP, CHANNEL, STUN_CUT = range(9)
 """Kinds of payload.  STUN_CUT: STUN whose header itself was cut by the snap length."""
+HANDSHAKE, DATA, BOTH, MDNS = range(9, 13)
+"""What counting tells further of DTLS: records worth keeping, application data, both of these.  And mDNS."""
 
 
 @inner
 def is_stun(kind: int) -> bool:
-    """Whether payloads of that kind are kept for the decoder."""
+    """Whether payloads of that kind are kept for the decoder of STUN."""
     return kind in (STUN, CLASSIC, MS_TURN, STUN_CUT)
+
+
+@inner
+def is_kept(kind: int) -> bool:
+    """Whether payloads of that kind are kept for any decoder."""
+    return kind in (STUN, CLASSIC, MS_TURN, STUN_CUT, HANDSHAKE, BOTH, MDNS)
+
+
+@inner
+def is_data(kind: int) -> bool:
+    """Whether a payload of that kind has application data of DTLS."""
+    return kind in (DATA, BOTH)
 
 
 # Attribute types that agents without the magic cookie use, as compiled code can see them.  Zoom's are apart.

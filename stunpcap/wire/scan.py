@@ -1,7 +1,8 @@
 """From blocks of packets to flows and the datagrams worth keeping.
 
 The loop of `stunpcap.wire.walk` goes over the packets; here are the tables that it fills, and everything that is too
-rare to be compiled.  What is kept grows with the STUN messages and the flows, never with the packets.
+rare to be compiled.  What is kept grows with the STUN messages, the flows, and the seconds in which these were in use,
+never with the packets.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from stunpcap.capture.sniff import ELSEWHERE
 from stunpcap.wire import demux, layers
 from stunpcap.wire.channels import KEY
 from stunpcap.wire.counters import (
+    ACTIVE,
     COUNTERS,
     FIRST_FRAME,
 )
 from stunpcap.wire.cutting import Unit
-from stunpcap.wire.datagrams import Datagrams, IcmpError
+from stunpcap.wire.datagrams import Aside, Datagrams, IcmpError
+from stunpcap.wire.following import NOTE, Following
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reassembler, split_fragment
 from stunpcap.wire.hashing import free_slots, new_seed, rehash
 from stunpcap.wire.linktypes import LLC, RAW, link_type
@@ -44,6 +47,7 @@ from stunpcap.wire.walk import (
     MORE_ROWS,
     N_FLOWS,
     N_HELLOS,
+    N_NOTES,
     N_ROWS,
     N_SEGMENTS,
     N_SPECIALS,
@@ -76,6 +80,7 @@ from stunpcap.wire.walk import (
 
 Ints = npt.NDArray[np.int64]
 
+STUN_KINDS = [kind for kind in range(demux.MDNS + 1) if demux.is_stun(kind)]
 COMPILE_ABOVE = 60_000
 """Packets from which on compiled code is faster, its loading included."""
 
@@ -122,6 +127,7 @@ class Scanner:
         self._key: list[int] = [0] * KEY
         self._seed = new_seed()
         self._streams = Streams()
+        self._following = Following()
         self._tcp = np.zeros((0, TCP_COLUMNS), np.int64)
         self._grow_flows(256, np.zeros((0, KEY), np.uint32), np.zeros((0, COUNTERS), np.int64), 0)
         self._tally = np.zeros(16, np.int64)
@@ -182,6 +188,7 @@ class Scanner:
         segments = np.empty((count, SEGMENT), np.int64)
         specials = np.empty((count, SPECIAL), np.int64)
         hellos = np.empty((count, HELLO), np.int64)
+        notes = np.empty((count + MORE_ROWS, NOTE), np.int64)
         state = np.zeros(STATE, np.int64)
         state[N_FLOWS] = self._flows
         # Lists are several times faster than arrays where Python reads single items.
@@ -208,6 +215,8 @@ class Scanner:
                 segments,
                 specials,
                 hellos,
+                notes,
+                self._following.sizes,
                 self._tally,
                 self._ethertypes,
                 self._protocols,
@@ -216,6 +225,7 @@ class Scanner:
             if begin >= count:
                 break
             self._grow_flows(len(self._keys) * 4, self._keys, self._counters, self._flows)
+        self._following.take(notes[: state[N_NOTES]], self._counters, fast)
         kept = rows[: state[N_ROWS]]
         self._keep(data, kept, first_frame + kept[:, ROW_PACKET], columns[3][kept[:, ROW_PACKET]])
         self._put_together(data, segments[: state[N_SEGMENTS]], columns[3], first_frame, fast)
@@ -283,17 +293,19 @@ class Scanner:
         table[:, ROW_LENGTH] = [unit.length for unit in units]
         table[:, [ROW_TTL, ROW_DIRECTION, ROW_IP_ID]] = marks[:, 2:]
         rows = np.empty_like(table)
+        notes = np.empty((len(units), NOTE), np.int64)
         state = np.zeros(STATE, np.int64)
         state[N_FLOWS] = self._flows
         key: Any = np.zeros(KEY, np.int64) if fast else self._key
         begin = 0
         while True:
             flows = (self._seed, self._slots, self._keys, self._counters)
-            begin = scan_units.run(fast, payload, table, marks, begin, key, *flows, state, rows)
+            begin = scan_units.run(fast, payload, table, marks, begin, key, *flows, state, rows, notes)
             self._flows = int(state[N_FLOWS])
             if begin >= len(units):
                 break
             self._grow_flows(len(self._keys) * 4, self._keys, self._counters, self._flows)
+        self._following.take(notes[: state[N_NOTES]], self._counters, fast)
         kept = rows[: state[N_ROWS]]
         self._keep(payload, kept, marks[kept[:, ROW_PACKET], 0], marks[kept[:, ROW_PACKET], 1])
 
@@ -419,23 +431,33 @@ class Scanner:
         order = np.argsort(frames, kind="stable")
         rows, frames, times = rows[order], frames[order], times[order]
         captured = rows[:, ROW_STOP] - rows[:, ROW_START]
+        offset = np.cumsum(captured) - captured
+        stun = np.isin(rows[:, ROW_KIND], STUN_KINDS)
         number, flows, channels = self._number_flows()
         tables = (table[: self._flows] for table in (self._keys, self._counters, self._tcp))
         opaque, server_names = self._opaque.finish(*tables)
         flow_tcp = self._tcp[flows]
         paired = flow_tcp[:, REVERSE] > 0
         flow_tcp[paired, REVERSE] = number[flow_tcp[paired, REVERSE] - 1] + 1
+        of_all = {
+            "frame": frames,
+            "time_ns": times,
+            "flow": number[rows[:, ROW_FLOW]],
+            "offset": offset,
+            "captured": captured,
+            "length": rows[:, ROW_LENGTH],
+            "kind": rows[:, ROW_KIND],
+        }
+        streams, activity = self._following.finish(number)
+        self._counters[:, ACTIVE:] = 0  # places in tables that are gone now
         return Datagrams(
-            frame=frames,
-            time_ns=times,
-            flow=number[rows[:, ROW_FLOW]],
-            offset=np.cumsum(captured) - captured,
-            captured=captured,
-            length=rows[:, ROW_LENGTH],
-            kind=rows[:, ROW_KIND],
-            ttl=rows[:, ROW_TTL],
-            direction=rows[:, ROW_DIRECTION],
-            ip_id=rows[:, ROW_IP_ID],
+            **{name: values[stun] for name, values in of_all.items()},
+            aside=Aside(**{name: values[~stun] for name, values in of_all.items()}),
+            streams=streams,
+            activity=activity,
+            ttl=rows[stun, ROW_TTL],
+            direction=rows[stun, ROW_DIRECTION],
+            ip_id=rows[stun, ROW_IP_ID],
             payload=b"".join([self._payload[row] for row in order.tolist()]),
             flow_keys=self._keys[flows],
             flow_counters=self._counters[flows],

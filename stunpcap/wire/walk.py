@@ -1,8 +1,8 @@
 """The packet walk: one compiled loop over the packets of a block, and one over what came out of TCP streams.
 
-Each packet is dissected and counted in its flow; what matters later becomes a row: STUN, TCP segments that belong to a
-stream that may hold it, the server's name in handshakes of TLS and DTLS, and packets that Python looks into one by one
-(fragments, ICMP errors).
+Each packet is dissected and counted in its flow; what matters later becomes a row: STUN, DTLS
+handshakes, mDNS, TCP segments that belong to a stream that may hold these, the server's name in handshakes of TLS and
+DTLS, and packets that Python looks into one by one (fragments, ICMP errors).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from stunpcap.wire.counters import (
     TTL_MIN,
     count_payload,
 )
+from stunpcap.wire.following import is_multicast_dns, note_unit
 from stunpcap.wire.framing import frame_size, frames_in, unit_in
 from stunpcap.wire.hashing import find_slot
 from stunpcap.wire.opaque import HELLO_FLOW, HELLO_START, HELLO_STOP
@@ -61,8 +62,10 @@ ROW = 9
     SPECIAL_SRC,
 ) = range(9)
 SPECIAL = SPECIAL_SRC + 4
-(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN, N_TUNNEL_CUT, FIRST_TUNNEL_CUT, N_SEGMENTS, N_HELLOS) = range(9)
-STATE = 9
+(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN, N_TUNNEL_CUT, FIRST_TUNNEL_CUT, N_SEGMENTS, N_HELLOS, N_NOTES) = (
+    range(10)
+)
+STATE = 10
 """State of a scan.  Unseen: packets of whose payload too little was captured to tell what it is.  Tunnel cut: those in
 which the header of what may be a packet in a tunnel was cut."""
 MORE_ROWS = 1 << 12
@@ -118,6 +121,8 @@ def scan(
     segments: Any,
     specials: Any,
     hellos: Any,
+    notes: Any,
+    sizes: Any,
     tally: Any,
     ethertypes: Any,
     protocols: Any,
@@ -127,7 +132,7 @@ def scan(
     `state` begins as zeros but for the flows, `tally` counts packets by what became of them.
     """
     n_flows, n_rows, n_specials = int(state[N_FLOWS]), int(state[N_ROWS]), int(state[N_SPECIALS])
-    n_segments, n_hellos = int(state[N_SEGMENTS]), int(state[N_HELLOS])
+    n_segments, n_hellos, n_notes = int(state[N_SEGMENTS]), int(state[N_HELLOS]), int(state[N_NOTES])
     limit = min(len(slots) // 2, len(keys))
     i = begin
     while i < len(offset):
@@ -212,7 +217,12 @@ def scan(
                 o = f[layers.START]
                 end = ahead(b, f, tcp, flow)
                 most = frames_in(b, o, end, int(tcp[flow, FRAMING]))
-                if end < 0 or n_rows + most + len(offset) - i > len(rows) or n_flows + DEEPEST * most >= limit:
+                if (
+                    end < 0
+                    or n_rows + most + len(offset) - i > len(rows)
+                    or n_flows + DEEPEST * most >= limit
+                    or n_notes + most + len(offset) - i > len(notes)
+                ):
                     note_segment(b, f, tcp, flow, i, toward, segments[n_segments])
                     n_segments += 1
                     end = o
@@ -248,9 +258,11 @@ def scan(
                             keys,
                             counters,
                         )
-                    if demux.is_stun(kind):
+                    if demux.is_kept(kind):
                         note_row(rows[n_rows], i, holder, start, stop, length, kind, f, toward)
                         n_rows += 1
+                    time, frame = int(time_ns[i]), first_frame + i
+                    n_notes = note_unit(b, start, stop, length, kind, holder, time, frame, notes, n_notes)
             if f[layers.LENGTH] <= 0 or tcp[flow, TCP_STATE] != OURS:
                 counters[flow, N_OTHER] += 1
             i += 1
@@ -285,13 +297,15 @@ def scan(
                 counters,
             )
         elif (
-            kind == demux.DTLS
+            kind == demux.HANDSHAKE
             and counters[flow, N_DTLS] == 1
             and is_turn_port(f[layers.DPORT])
             and is_dtls_client_hello(b, f[layers.START], f[layers.STOP])
         ):
             note_hello(b, f, flow, True, hellos[n_hellos])
             n_hellos += 1
+        if kind == demux.OTHER and is_multicast_dns(f[layers.SPORT], f[layers.DPORT], sizes):
+            kind = demux.MDNS
         if kind == demux.OTHER:
             seen = f[layers.STOP] - f[layers.START]
             if seen < 8 and seen < f[layers.LENGTH]:
@@ -302,12 +316,16 @@ def scan(
                 if state[N_TUNNEL_CUT] == 0:
                     state[FIRST_TUNNEL_CUT] = i
                 state[N_TUNNEL_CUT] += 1
-        elif demux.is_stun(kind):
-            note_row(rows[n_rows], i, flow, f[layers.START], f[layers.STOP], f[layers.LENGTH], kind, f, toward)
-            n_rows += 1
+        else:
+            if demux.is_kept(kind):
+                note_row(rows[n_rows], i, flow, f[layers.START], f[layers.STOP], f[layers.LENGTH], kind, f, toward)
+                n_rows += 1
+            start, stop, length = f[layers.START], f[layers.STOP], f[layers.LENGTH]
+            time, frame = int(time_ns[i]), first_frame + i
+            n_notes = note_unit(b, start, stop, length, kind, flow, time, frame, notes, n_notes)
         i += 1
     state[N_FLOWS], state[N_ROWS], state[N_SPECIALS] = n_flows, n_rows, n_specials
-    state[N_SEGMENTS], state[N_HELLOS] = n_segments, n_hellos
+    state[N_SEGMENTS], state[N_HELLOS], state[N_NOTES] = n_segments, n_hellos, n_notes
     return i
 
 
@@ -324,12 +342,13 @@ def scan_units(
     counters: Any,
     state: Any,
     rows: Any,
+    notes: Any,
 ) -> int:
     """Do with what came out of TCP streams as with the payloads of datagrams; returns where it stopped, as `scan` does.
 
     A unit is a row already, but for its kind; START and STOP are places in `b`.  `marks` begin with frame and time.
     """
-    n_flows, n_rows = int(state[N_FLOWS]), int(state[N_ROWS])
+    n_flows, n_rows, n_notes = int(state[N_FLOWS]), int(state[N_ROWS]), int(state[N_NOTES])
     limit = min(len(slots) // 2, len(keys))
     i = begin
     while i < len(units):
@@ -360,7 +379,9 @@ def scan_units(
                 keys,
                 counters,
             )
-        if demux.is_stun(kind):
+        time, frame = int(marks[i, 1]), int(marks[i, 0])
+        n_notes = note_unit(b, start, stop, length, kind, flow, time, frame, notes, n_notes)
+        if demux.is_kept(kind):
             for k in range(ROW):
                 rows[n_rows, k] = units[i, k]
             rows[n_rows, ROW_FLOW] = flow
@@ -370,5 +391,5 @@ def scan_units(
             rows[n_rows, ROW_KIND] = kind
             n_rows += 1
         i += 1
-    state[N_FLOWS], state[N_ROWS] = n_flows, n_rows
+    state[N_FLOWS], state[N_ROWS], state[N_NOTES] = n_flows, n_rows, n_notes
     return i

@@ -1,0 +1,288 @@
+"""What goes on in a flow over time: its streams of RTP, RTCP and data, and what went in each second.
+
+A stream is a row for each flow, kind and SSRC; activity is a row for each flow and second in which anything went.  Both
+are counted where the payload lies.  Only so many rows are made for a flow: what looks like RTP with a new SSRC in
+each packet costs little more than a call.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stunpcap.kernels import inner, kernel
+from stunpcap.wire import demux
+from stunpcap.wire.counters import ACTIVE, LATEST, LEAD
+from stunpcap.wire.words import Buffer, u16, u32
+
+Ints = npt.NDArray[np.int64]
+
+RTP, RTCP, DATA = range(3)
+"""Kinds of streams, in the order of `schema.STREAM_KIND`."""
+(
+    FLOW,
+    KEY,
+    NEXT,
+    PACKETS,
+    BYTES,
+    FIRST_TIME,
+    LAST_TIME,
+    FIRST_FRAME,
+    LAST_FRAME,
+    BASE,
+    HIGHEST,
+    JUMP,
+    BEFORE,
+    TYPES,
+) = range(14)
+"""Columns of streams.  KEY: the SSRC, and the kind above it.  NEXT: the next in its list, plus one.  BASE, HIGHEST:
+first and highest extended sequence number; JUMP: the one that would prove a jump; BEFORE: packets expected before the
+last jump (RFC 3550 appendix A.1).  TYPES: four columns of 32 payload types each."""
+HEADS = TYPES + 4
+KNOWN = HEADS + 8
+"""The first stream of a flow further has the heads of eight lists of them, and how many there are."""
+STREAM = KNOWN + 1
+MOST_STREAMS = 64
+"""SSRCs of a flow that are told apart; all others share a row of each kind."""
+ANY = 1 << 40
+"""Key of the row that they share."""
+STUN, NOTHING = 1 << 42, 1 << 43
+"""In place of a key: what is no stream, and counts only as activity."""
+(U_FLOW, U_KEY, U_LENGTH, U_NUMBER, U_TIME, U_FRAME) = range(6)
+NOTE = 6
+"""Columns of what the walk notes of each payload.  U_NUMBER: sequence number above the payload type, or packet type."""
+
+(A_FLOW, A_START, A_RTP, A_RTCP, A_DATA, A_STUN, A_BYTES) = range(7)
+"""Columns of activity; A_START is the time at which the second begins."""
+ACTIVITY = 7
+SECOND = 1_000_000_000
+(N_STREAMS, N_ACTIVITY, N_MDNS) = range(3)
+"""How many rows there are of each, and how many datagrams of mDNS were kept."""
+SIZES = 3
+MDNS_PORT = 5353
+MOST_MDNS = 2000
+"""Datagrams of mDNS that are kept of a capture."""
+
+MAX_DROPOUT = 3000
+MAX_MISORDER = 100
+"""How far a sequence number may jump ahead or lag behind (RFC 3550 appendix A.1)."""
+
+
+@inner
+def is_multicast_dns(f_sport: int, f_dport: int, sizes: Any) -> bool:
+    """Whether a datagram between these ports is mDNS and one of those that are kept."""
+    if (f_sport != MDNS_PORT and f_dport != MDNS_PORT) or int(sizes[N_MDNS]) >= MOST_MDNS:
+        return False
+    sizes[N_MDNS] += 1
+    return True
+
+
+@inner
+def bucket(key: int) -> int:
+    """Which of the lists of its flow a stream is in."""
+    return (key ^ key >> 3 ^ key >> 9 ^ key >> 17 ^ key >> 25 ^ key >> 32) & 7
+
+
+@inner
+def find_stream(key: int, lead: int, streams: Any) -> int:
+    """The row of a stream of the flow whose first one is `lead`; -1 if there is none."""
+    row = int(streams[lead, HEADS + bucket(key)]) - 1
+    while row >= 0 and streams[row, KEY] != key:
+        row = int(streams[row, NEXT]) - 1
+    return row
+
+
+@inner
+def stream_of(key: int, flow: int, time_ns: int, frame: int, counters: Any, streams: Any, sizes: Any) -> int:
+    """The row of a stream, new or known."""
+    row = int(counters[flow, LATEST]) - 1
+    if row >= 0 and streams[row, KEY] == key:
+        return row
+    lead = int(counters[flow, LEAD]) - 1
+    if lead < 0:
+        lead = int(sizes[N_STREAMS])
+        counters[flow, LEAD] = lead + 1
+    elif streams[lead, KNOWN] >= MOST_STREAMS and find_stream(key, lead, streams) < 0:
+        key = (key >> 32 & 3) << 32 | ANY
+    row = find_stream(key, lead, streams)
+    if row < 0:
+        row = int(sizes[N_STREAMS])
+        sizes[N_STREAMS] += 1
+        streams[row, FLOW] = flow
+        streams[row, KEY] = key
+        streams[row, FIRST_TIME] = time_ns
+        streams[row, LAST_TIME] = time_ns
+        streams[row, FIRST_FRAME] = frame
+        streams[row, BASE] = -1
+        streams[row, JUMP] = -1
+        streams[row, NEXT] = streams[lead, HEADS + bucket(key)]
+        streams[lead, HEADS + bucket(key)] = row + 1
+        streams[lead, KNOWN] += 1
+    counters[flow, LATEST] = row + 1
+    return row
+
+
+@inner
+def count_sequence(streams: Any, row: int, number: int) -> None:
+    """Follow the sequence number of a stream as RFC 3550 appendix A.1 does, without its probation."""
+    base = int(streams[row, BASE])
+    highest = int(streams[row, HIGHEST])
+    ahead = (number - highest) & 0xFFFF
+    if base < 0:
+        streams[row, BASE] = number
+        streams[row, HIGHEST] = number
+    elif ahead < MAX_DROPOUT:
+        streams[row, HIGHEST] = highest + ahead
+    elif ahead <= 0x10000 - MAX_MISORDER:
+        if streams[row, JUMP] == number:  # two in a row: the sender began anew
+            streams[row, BEFORE] += highest - base + 1
+            streams[row, BASE] = max(0, number - 1)
+            streams[row, HIGHEST] = number
+        streams[row, JUMP] = (number + 1) & 0xFFFF
+
+
+@inner
+def note_unit(
+    b: Buffer, o: int, stop: int, length: int, kind: int, flow: int, time_ns: int, frame: int, notes: Any, at: int
+) -> int:
+    """Note a payload for `follow`; returns how many are noted then.  What is of no kind is not."""
+    if kind == demux.OTHER or kind == demux.CHANNEL or kind == demux.MDNS:
+        return at
+    key = ANY
+    number = 0
+    if kind == demux.RTP:
+        if stop - o >= 12:
+            key = u32(b, o + 8)
+        number = u16(b, o + 2) << 8 | int(b[o + 1]) & 0x7F
+    elif kind == demux.RTCP:
+        key = RTCP << 32 | (u32(b, o + 4) if stop - o >= 8 else ANY)
+        number = int(b[o + 1]) & 31  # 192 to 223
+    elif demux.is_data(kind):
+        key = DATA << 32
+    elif demux.is_stun(kind):
+        key = STUN
+    else:
+        key = NOTHING
+    notes[at, U_FLOW] = flow
+    notes[at, U_KEY] = key
+    notes[at, U_LENGTH] = length
+    notes[at, U_NUMBER] = number
+    notes[at, U_TIME] = time_ns
+    notes[at, U_FRAME] = frame
+    return at + 1
+
+
+@kernel
+def follow(notes: Any, begin: int, stop: int, counters: Any, streams: Any, activity: Any, sizes: Any) -> int:
+    """Count what was noted in its stream and second; returns where it stopped: at the end, or a table was full."""
+    i = begin
+    while i < stop and int(sizes[N_STREAMS]) < len(streams) and int(sizes[N_ACTIVITY]) < len(activity):
+        flow = int(notes[i, U_FLOW])
+        key = int(notes[i, U_KEY])
+        length = int(notes[i, U_LENGTH])
+        time_ns = int(notes[i, U_TIME])
+        frame = int(notes[i, U_FRAME])
+        number = int(notes[i, U_NUMBER])
+        i += 1
+        row = int(counters[flow, ACTIVE]) - 1
+        if row < 0 or not 0 <= time_ns - int(activity[row, A_START]) < SECOND:
+            row = int(sizes[N_ACTIVITY])
+            sizes[N_ACTIVITY] += 1
+            activity[row, A_FLOW] = flow
+            activity[row, A_START] = time_ns - time_ns % SECOND
+            for k in range(A_RTP, ACTIVITY):
+                activity[row, k] = 0
+            counters[flow, ACTIVE] = row + 1
+        if key >= STUN:
+            activity[row, A_STUN] += key == STUN
+            continue
+        kind = key >> 32 & 3
+        activity[row, A_RTP + kind] += 1
+        if kind != RTCP:
+            activity[row, A_BYTES] += length
+        row = stream_of(key, flow, time_ns, frame, counters, streams, sizes)
+        streams[row, PACKETS] += 1
+        streams[row, BYTES] += length
+        streams[row, LAST_FRAME] = frame
+        streams[row, FIRST_TIME] = min(int(streams[row, FIRST_TIME]), time_ns)
+        streams[row, LAST_TIME] = max(int(streams[row, LAST_TIME]), time_ns)
+        if kind == RTP:
+            streams[row, TYPES + (number >> 5 & 3)] |= 1 << (number & 31)
+            if key < ANY:
+                count_sequence(streams, row, number >> 8)
+        elif kind == RTCP:
+            streams[row, TYPES] |= 1 << number
+    return i
+
+
+class Following:
+    """Streams and activity of one capture, while it is read."""
+
+    def __init__(self) -> None:
+        self._streams = new_streams(256)
+        self._activity = new_activity(256)
+        self.sizes = np.zeros(SIZES, np.int64)
+
+    def take(self, notes: Ints, counters: Any, fast: bool) -> None:
+        """Count what was noted."""
+        at = 0
+        while True:
+            at = follow.run(fast, notes, at, len(notes), counters, self._streams, self._activity, self.sizes)
+            if at >= len(notes):
+                break
+            self._make_room(counters)
+
+    def _make_room(self, counters: Any) -> None:
+        """Make the tables larger that are full; activity may only need to be put together."""
+        n_streams, n_activity = self.sizes[[N_STREAMS, N_ACTIVITY]].tolist()
+        if n_streams >= len(self._streams):
+            self._streams = np.concatenate([self._streams, new_streams(3 * n_streams)])
+        if n_activity >= len(self._activity):
+            merged = merge_activity(self._activity)
+            if len(merged) * 2 > n_activity:
+                self._activity = new_activity(4 * n_activity)
+            self._activity[: len(merged)] = merged
+            self.sizes[N_ACTIVITY] = len(merged)
+            counters[:, ACTIVE] = 0
+
+    def finish(self, number: Ints) -> tuple[Ints, Ints]:
+        """The streams and the activity, their flows numbered anew."""
+        streams = self._streams[: self.sizes[N_STREAMS]].copy()
+        activity = self._activity[: self.sizes[N_ACTIVITY]].copy()
+        streams[:, FLOW], activity[:, A_FLOW] = number[streams[:, FLOW]], number[activity[:, A_FLOW]]
+        streams[:, [NEXT, *range(HEADS, STREAM)]] = 0
+        streams = streams[np.lexsort((streams[:, KEY], streams[:, FIRST_FRAME], streams[:, FLOW]))]
+        return streams, merge_activity(activity)
+
+
+def new_streams(rows: int) -> Ints:
+    """Room for streams."""
+    return np.zeros((rows, STREAM), np.int64)
+
+
+def new_activity(rows: int) -> Ints:
+    """Room for activity."""
+    return np.zeros((rows, ACTIVITY), np.int64)
+
+
+def merge_activity(rows: Ints) -> Ints:
+    """One row for each flow and second, ordered by these: packets out of order make several."""
+    if not len(rows):
+        return rows
+    order = np.lexsort((rows[:, A_START], rows[:, A_FLOW]))
+    ordered = rows[order]
+    new = np.ones(len(rows), np.bool_)
+    new[1:] = np.any(ordered[1:, :A_RTP] != ordered[:-1, :A_RTP], axis=1)
+    first = np.flatnonzero(new)
+    merged = ordered[first]
+    merged[:, A_RTP:] = np.add.reduceat(ordered[:, A_RTP:], first, axis=0)
+    return merged
+
+
+def expected(streams: Ints) -> Ints:
+    """Packets that each stream of RTP should have had, by its sequence numbers; -1 where that is unknown."""
+    known = (streams[:, KEY] < ANY) & (streams[:, KEY] >> 32 == RTP) & (streams[:, BASE] >= 0)
+    counted = streams[:, BEFORE] + streams[:, HIGHEST] - streams[:, BASE] + 1
+    return np.where(known, counted, -1)
