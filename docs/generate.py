@@ -2,6 +2,8 @@
 
 - `docs/frames.md`, from `stunpcap.schema`
 - `docs/cli.md`, from the commands' own help
+- `docs/findings.md`, from the rules in `stunpcap.diagnose`
+- `docs/evidence.md`, from `stunpcap.evidence` and the rules in `stunpcap.ice.directions`
 - what the README's first command prints, in the README
 """
 
@@ -13,11 +15,16 @@ import sys
 from pathlib import Path
 
 from stunpcap.cli.reference import reference
+from stunpcap.diagnose.explained import findings_page
+from stunpcap.diagnose.rules import all_rules
+from stunpcap.evidence import KINDS, MEANING
+from stunpcap.ice.directions import CONFIDENCE_RULES, RULES
 from stunpcap.schema import DTYPES, FRAMES, Column, Kind
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 FRAMES_PAGE = ROOT / "docs" / "frames.md"
+EVIDENCE_PAGE = ROOT / "docs" / "evidence.md"
 
 ROWS = {
     "messages": "A row for each STUN message.",
@@ -26,6 +33,8 @@ ROWS = {
     "sessions": "A row for each pair of agents (two username fragments).",
     "pairs": "A row for each candidate pair **and direction**, in each capture: the checks that went from `src` to "
     "`dst`, and what came back.",
+    "evidence": "A row for each kind of evidence on what became of packets from `src` to `dst`, in each capture; "
+    "[evidence](evidence.md) explains the kinds.",
     "candidates": "A row for each candidate of each agent, as far as the captures tell.",
     "allocations": "A row for each allocation that a client asked a TURN server for; [TURN](turn.md) says how it is "
     "followed.",
@@ -76,6 +85,36 @@ def _meaning(one: Column) -> str:
     return f"{one.meaning}{levels}" if ":" not in one.meaning else f"{one.meaning}{levels.replace(': ', ' — ', 1)}"
 
 
+EVIDENCE_HEAD = """\
+# Evidence: what became of packets in each direction
+
+<!-- made from stunpcap/evidence.py and stunpcap/ice/directions.py by docs/generate.py: change it there -->
+
+`path` in `pairs` says what became of packets from `src` to `dst`. It is concluded from a list of evidence, which the
+frame `evidence` shows (`stunpcap evidence TRACE`): a row for each direction of each pair, kind of evidence, and
+capture, with the frames that show it. Directions in which no check was captured have no row in `pairs`; what answers
+and media tell of them is in `evidence` all the same.
+"""
+
+ACROSS = """
+## One capture, and several
+
+Each row of `pairs` and `evidence` speaks for one capture, with its own addresses, frames and times. Read alone, it
+rests on that capture. Read with others (`stunpcap evidence offerer.pcap answerer.pcap`), what the others show of the
+same messages is added, and names them in `other_vantage`: a row then tells the joint truth about the packets that left
+by it, and the same row may say `unknown` when its capture is read alone.
+
+- A message is known by its transaction id and class, whatever NATs made of its addresses. `as_src` and `as_dst` tell
+  what it looked like in the other capture: so rows before and behind a NAT are linked, whose `pair_id` differs.
+- No clocks are compared. Which capture is further on the way follows from where they were taken, or from the time to
+  live. That the other one was running is known where messages captured here before and after are in both. Two captures
+  that share no message at all prove nothing about each other.
+- A capture that holds only what its own host sent says nothing of what arrived there.
+
+Evidence about an agent's host is not evidence about the agent: a firewall on the host works behind the place where
+packets are captured.
+"""
+
 BLOCK = re.compile(
     r"(<!-- what (?P<command>stunpcap [^>]+?) prints(, from (?P<start>[^>]+?))? -->\n+```\n)(?:(?!```).*\n)*?(?=```\n)"
 )
@@ -96,10 +135,33 @@ def _output(command: str, start: str | None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def evidence_page() -> str:
+    """The list of evidence, and how it is weighed."""
+    parts = [EVIDENCE_HEAD, "\n## What it says\n\n| says | of packets from `src` to `dst` |\n| --- | --- |\n"]
+    parts += [f"| `{says}` | {meaning} |\n" for says, meaning in MEANING.items()]
+    parts.append(
+        "\n## Kinds\n\n| evidence | says | strength | what was captured | from |\n| --- | --- | --- | --- | --- |\n"
+    )
+    for kind in KINDS:
+        strength = f"{kind.strength}; {kind.weaker}" if kind.weaker else kind.strength
+        parts.append(f"| `{kind.name}` | {kind.says} | {strength} | {kind.meaning} | {kind.section} |\n")
+    parts.append("\n## How `path` follows\n\nThe first rule that holds decides:\n\n")
+    parts += [f"{number}. {rule}\n" for number, rule in enumerate(RULES, 1)]
+    parts.append("\n`path_confidence`:\n\n")
+    parts += [f"- {rule}\n" for rule in CONFIDENCE_RULES]
+    return "".join(parts) + ACROSS
+
+
 def pages() -> dict[Path, str]:
     """Every page that is made, with what it should hold."""
     readme = readme_page(README.read_text(encoding="utf-8"))
-    return {FRAMES_PAGE: frames_page(), ROOT / "docs" / "cli.md": reference(), README: readme}
+    return {
+        FRAMES_PAGE: frames_page(),
+        EVIDENCE_PAGE: evidence_page(),
+        ROOT / "docs" / "findings.md": findings_page(all_rules()),
+        ROOT / "docs" / "cli.md": reference(),
+        README: readme,
+    }
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ class Tables:
     transactions: Table
     sessions: Table
     pairs: Table
+    evidence: Table
     candidates: Table
     allocations: Table
     permissions: Table
@@ -55,7 +56,7 @@ class Tables:
         own = {
             name: getattr(self, name).take(getattr(self, name)["session_id"] == number)
             for name in (
-                *("messages", "transactions", "sessions", "candidates", "mappings"),
+                *("messages", "transactions", "sessions", "evidence", "candidates", "mappings"),
                 *("dtls", "handshakes", "streams", "activity"),
             )
         }
@@ -93,7 +94,7 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
     flows = _join("flows", [vantage.flows for vantage in vantages], pools)
     correlated = correlate(list(vantages), messages, extra["transmit_counter"], pools)
     agents = find_sessions(correlated, messages, pools)
-    directed = build_pairs(correlated, agents, places, ends, pools)
+    directed = build_pairs(correlated, agents, messages, list(vantages), places, pools)
     candidates = build_candidates(correlated, agents, directed, messages, places, pools)
     sessions = build_sessions(correlated, agents, directed, list(vantages), pools)
     mappings = build_mappings(correlated, agents, pools)
@@ -110,6 +111,7 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
         "transactions": correlated.table,
         "sessions": sessions,
         "pairs": directed.table,
+        "evidence": directed.evidence,
         "candidates": candidates,
         "allocations": allocation_table(granted, _sessions_of(candidates), pools),
         "permissions": grant_table("permissions", granted, ends, pools),

@@ -32,8 +32,8 @@ class Trace:
 
     Attributes
     ----------
-    messages, transactions, sessions, pairs, candidates, allocations, permissions, channels, flows, dtls, handshakes,
-    streams, activity, names, mappings, findings, vantages, defects : pandas.DataFrame
+    messages, transactions, sessions, pairs, evidence, candidates, allocations, permissions, channels, flows, dtls,
+    handshakes, streams, activity, names, mappings, findings, vantages, defects : pandas.DataFrame
         The frames; docs/frames.md says what is in them.
     """
 
@@ -85,6 +85,11 @@ class Trace:
     def pairs(self) -> pd.DataFrame:
         """A row for each candidate pair, direction and vantage."""
         return self._frame("pairs")
+
+    @property
+    def evidence(self) -> pd.DataFrame:
+        """A row for each kind of evidence on each direction of each pair, at each vantage."""
+        return self._frame("evidence")
 
     @property
     def candidates(self) -> pd.DataFrame:

@@ -67,6 +67,7 @@ LONGER = {
     "stunpcap.schema": "one table: every column of every frame",
     "stunpcap.stun.registry": "one table: every method, attribute and error code",
     "stunpcap.stun.decode": "the bulk decoder's compiled loops, one pass over all messages",
+    "stunpcap.trace": "one property a frame, each with its words",
     "stunpcap.wire.layers": "one state machine: every link and network layer",
     "stunpcap.wire.scan": "the tables that the packet walk fills, and all that is too rare to be compiled",
     "stunpcap.wire.walk": "the compiled packet walk: one loop over packets, one over units of TCP streams",

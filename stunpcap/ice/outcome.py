@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from stunpcap.ice.columns import Ints, count_in, find, first_of, group, last_of, maximum_in, minimum_in, pick
-from stunpcap.ice.pairs import NEVER, STATE, Directed
+from stunpcap.ice.pairs import STATE, Directed
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import OUT, Correlated
+from stunpcap.ice.ways import NEVER
 from stunpcap.schema import DTLS, ROLE, SESSION_STATE
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.vantage import Vantage

@@ -11,17 +11,21 @@ from typing import Any
 
 import numpy as np
 
+from stunpcap.ice.across import compare
 from stunpcap.ice.columns import Ints, count_in, find, first_of, group, last_of, maximum_in, minimum_in, pick, translate
+from stunpcap.ice.directions import conclude
+from stunpcap.ice.evidence import find_checks, gather
 from stunpcap.ice.place import Place
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import KIND, OUT, Correlated
+from stunpcap.ice.ways import KIND_CODE, NEVER, Clues, find_ways
 from stunpcap.schema import CANDIDATE_TYPE, PAIR_STATE, PATH
 from stunpcap.table import MISSING, NAT, Pools, Table
+from stunpcap.vantage import Vantage
 
 GAVE_UP = 10 * SECOND
 """After so long in vain a pair counts as failed, though its agent may go on: libwebrtc does for 15 s, others for 39."""
-NEVER = int(np.iinfo(np.int64).max)
 
 STATE = {name: code for code, name in enumerate(PAIR_STATE)}
 WAY = {name: code for code, name in enumerate(PATH)}
@@ -40,10 +44,17 @@ class Directed:
     """Which agent sent: 0 for A, 1 for B."""
     nominated_time: Ints
     """Answer to the pair's first nomination that counted, at the same vantage; NEVER if there was none."""
+    evidence: Table
+    """What `path` was concluded from."""
 
 
 def build_pairs(
-    correlated: Correlated, agents: Agents, places: dict[int, Place], ends: dict[int, int], pools: Pools
+    correlated: Correlated,
+    agents: Agents,
+    messages: Table,
+    vantages: list[Vantage],
+    places: dict[int, Place],
+    pools: Pools,
 ) -> Directed:
     """Group the checks of sessions by direction, and judge each direction.
 
@@ -85,31 +96,26 @@ def build_pairs(
     }
     first_time = minimum_in(row_of, count, table["first_time"][rows], NEVER)
     last_time = maximum_in(row_of, count, table["last_time"][rows], NAT)
-    again = (outcome == OUT["unfinished"]) & (table["transmissions"][rows] > 1)
-    silent = (outcome == OUT["unanswered"]) | again
-    waited_until = maximum_in(row_of[silent], count, table["last_time"][rows[silent]], NAT)
-    seen = answered & ~orphan
-    first_answer = minimum_in(row_of[seen], count, answer_time[seen], NEVER)
     heard = count_in(row_of, count, answered & ~unheard)
-    all_unheard = (heard == 0) & (count_in(row_of, count, unheard) > 0)
     told = rows[(answered | (outcome == OUT["other-address"])) & (table["mapped"][rows] >= 0)]
     mapped = pick(table["mapped"][told], last_of(row_of[np.searchsorted(rows, told)], count))
 
-    path = _paths(
-        counts,
-        count_in(row_of, count, outcome == OUT["icmp"]) > 0,
-        waited_until,
-        first_answer,
-        all_unheard,
-        reverse,
-        mapped,
-        table["src"][first],
-        table["dst"][first],
-        row_vantage,
-        places,
-        pools,
-    )
-    state = _states(counts, heard, path, reverse, first_time, last_time, translate(row_vantage, ends))
+    row_src, row_dst, row_transport = (table[name][first] for name in ("src", "dst", "transport"))
+    ways = find_ways(row_session, row_pair, row_vantage, row_src, row_dst, row_transport, reverse)
+    clues = Clues(ways)
+    checks = find_checks(table, rows, row_of)
+    gather(clues, checks, correlated, messages, vantages, places, pools)
+    alone = conclude(clues.columns(), len(ways))
+    of_transaction = np.full(len(table), -1, np.int64)
+    of_transaction[rows] = row_of
+    compare(clues, of_transaction, correlated, messages, vantages, places, pools)
+    together = conclude(clues.columns(), len(ways)) if len(vantages) > 1 else alone
+    path = together.path[:count]
+
+    ends = {pools.texts.number(vantage.name): vantage.last_time for vantage in vantages}
+    in_vain = _in_vain(clues.columns(), alone.path, len(ways))[ways.back[:count]]
+    in_vain |= np.isin(together.path, [WAY["lost"], WAY["rejected"]])[ways.back[:count]]
+    state = _states(counts, heard, in_vain, reverse, first_time, last_time, translate(row_vantage, ends))
 
     counted = nominating & (state[row_of] == STATE["succeeded"])
     # Clocks of two captures may differ: each tells its own consent checks from the rest.
@@ -129,11 +135,11 @@ def build_pairs(
             "session_id": row_session + 1,
             "pair_id": row_pair + 1,
             "vantage": row_vantage,
-            "src": table["src"][first],
-            "dst": table["dst"][first],
+            "src": row_src,
+            "dst": row_dst,
             "src_type": np.full(count, CANDIDATE_TYPE.index("unknown")),
             "dst_type": np.full(count, CANDIDATE_TYPE.index("unknown")),
-            "transport": table["transport"][first],
+            "transport": row_transport,
             "carrier": table["carrier"][first],
             **counts,
             "rtt_min_s": rtt_min,
@@ -141,6 +147,9 @@ def build_pairs(
             "state": state,
             "nominated": (count_in(pair, n_pairs, counted) > 0)[row_pair],
             "path": path,
+            "path_confidence": together.confidence[:count],
+            "last_delivered_time": together.delivered_time[:count],
+            "path_lost_time": together.lost_time[:count],
             "first_time": first_time,
             "last_time": last_time,
             "first_frame": np.where(
@@ -153,9 +162,8 @@ def build_pairs(
             "last_answer_time": maximum_in(row_of[answered], count, answer_time[answered], NAT),
         },
     )
-    of_transaction = np.full(len(table), -1, np.int64)
-    of_transaction[rows] = row_of
-    return Directed(frame_table, of_transaction, reverse, side, nominated_time[first_of(row_of, count)])
+    first_here = first_of(row_of, count)
+    return Directed(frame_table, of_transaction, reverse, side, nominated_time[first_here], clues.table(pools))
 
 
 def _in_order_of_time(groups: Ints, count: int, by_time: Ints) -> Ints:
@@ -167,51 +175,16 @@ def _in_order_of_time(groups: Ints, count: int, by_time: Ints) -> Ints:
     return position[groups]
 
 
-def _paths(
-    counts: dict[str, Ints],
-    rejected: Any,
-    waited_until: Ints,
-    first_answer: Ints,
-    all_unheard: Any,
-    reverse: Ints,
-    mapped: Ints,
-    src: Ints,
-    dst: Ints,
-    vantage: Ints,
-    places: dict[int, Place],
-    pools: Pools,
-) -> Any:
-    """What happened to packets in each direction, as far as this capture can know.
-
-    - An answer proves arrival, wherever it came from; a mapped address other than the source proves rewriting.
-    - An ICMP error and no answer: rejected.
-    - Silence, at the receiver's own capture: the packets arrived all the same.
-    - Silence, while the other side's checks on the same pair arrive and are answered, and our checks went on after
-      that: the other side has all it needs to answer, so what goes this way is lost.  The same if the other side
-      repeats checks that were answered.
-    """
-    path = np.full(len(src), WAY["unknown"], np.int8)
-    address_of = pools.endpoints.addresses
-    at_receiver = np.zeros(len(src), np.bool_)
-    for number, place in places.items():
-        local = list(place.local)
-        at_receiver |= (vantage == number) & np.isin(address_of[dst], local) & ~np.isin(address_of[src], local)
-    arrived = counts["responses_received"] + counts["errors_received"] + counts["other_address"] > 0
-    silent = ~arrived & (waited_until > NAT)
-    other_answered = pick(first_answer, reverse, NEVER)
-    path[silent & at_receiver] = WAY["delivered"]
-    path[silent & ~at_receiver & (waited_until >= other_answered)] = WAY["lost"]
-    path[~arrived & ~at_receiver & pick(all_unheard, reverse, False)] = WAY["lost"]
-    path[~arrived & rejected] = WAY["rejected"]
-    path[arrived] = WAY["delivered"]
-    path[arrived & (mapped >= 0) & (mapped != src)] = WAY["rewritten"]
-    return path
+def _in_vain(evidence: dict[str, Ints], path: Any, total: int) -> Any:
+    """Ways on which answers are sent in vain: something says so, even weakly, and nothing that they arrive."""
+    denied = count_in(evidence["way"][evidence["evidence"] == KIND_CODE["one-sided"]], total) > 0
+    return denied & (path != WAY["delivered"]) & (path != WAY["rewritten"])
 
 
 def _states(
     counts: dict[str, Ints],
     heard: Ints,
-    path: Any,
+    in_vain: Any,
     reverse: Ints,
     first_time: Ints,
     last_time: Ints,
@@ -224,7 +197,6 @@ def _states(
     that `src` gave were captured but none of the requests, packets to `src` were not captured at all.  Then only its
     pace tells: an agent that repeats its checks, or goes on several times a second, hears no answer.
     """
-    in_vain = np.isin(pick(path, reverse), [WAY["lost"], WAY["rejected"]])
     succeeded = (heard > 0) & ~in_vain
     concluded = sum(counts[name] for name in ("unanswered", "errors_received", "icmp_received", "other_address"))
     concluded = concluded + np.where(succeeded, 0, counts["responses_received"])
@@ -232,7 +204,7 @@ def _states(
     calm = (counts["transmissions"] == counts["requests_sent"]) & (gap >= SECOND)
     blind = calm & (pick(counts["requests_sent"], reverse) == 0)
     stopped = end > last_time + np.maximum(2 * gap, SECOND)
-    state = np.full(len(path), STATE["in-progress"], np.int8)
+    state = np.full(len(heard), STATE["in-progress"], np.int8)
     state[(((concluded > 0) & stopped) | (end - first_time >= GAVE_UP)) & ~blind] = STATE["failed"]
     state[succeeded] = STATE["succeeded"]
     return state

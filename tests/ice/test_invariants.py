@@ -100,7 +100,9 @@ def check(trace: Trace) -> None:
         assert row["first_time"] <= row["last_time"]
         if row["state"] == "succeeded":
             assert row["responses_received"]
-            assert row["path"] in ("delivered", "rewritten")
+            if np.count_nonzero(same & (outcome == "success")):
+                assert row["path"] in ("delivered", "rewritten")
+        assert (row["path"] == "unknown") == (row["path_confidence"] is None)
 
     # Numbers of sessions are 1, 2, 3, … in order of time; generations follow earlier sessions.
     assert sessions["session_id"].tolist() == list(range(1, len(sessions) + 1))

@@ -208,7 +208,8 @@ def test_only_what_a_sent_was_captured():
     """A's answers without B's checks: what B sends is not in the capture, so silence proves nothing."""
     a, b = ways(HEALTHY_ONE_WAY + "20 end")
     assert (a["state"], a["path"]) == ("in-progress", "unknown")
-    assert (b["state"], b["path"]) == ("succeeded", "delivered")
+    assert b["state"] == "succeeded"
+    assert b["path"] == "unknown", "A answers checks of B, but whether they came this way was not captured"
     assert (b["requests_sent"], b["transmissions"], b["responses_received"]) == (0, 0, 5)
 
 
