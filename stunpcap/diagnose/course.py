@@ -18,6 +18,8 @@ from stunpcap.table import NAT
 WAITS = 3 * SECOND
 """A controlling agent that has a pair that works nominates one much sooner, if it ever will."""
 SURE = 10 * SECOND
+MERGED = 3600 * SECOND
+"""A capture that goes on for longer than this without a check was put together of several: its end tells nothing."""
 LATE = 3 * SECOND
 """From the first success to the nomination: agents that weigh several pairs wait less than this."""
 SETTLED = 3 * SECOND
@@ -48,7 +50,10 @@ def never_nominated(facts: Facts) -> Iterator[Hit]:
     since = np.full(len(pairs), NEVER, np.int64)
     np.minimum.at(since, checks.pair[checks.succeeded], checks.response_time[checks.succeeded])
     since = np.maximum(since, pick(since, facts.reverse, NEVER))
-    waited = np.where(since < NEVER, end_at(facts, pairs["vantage"]) - np.minimum(since, NEVER - 1), 0)
+    last = sessions["end"][pairs["session_id"] - 1]
+    until = end_at(facts, pairs["vantage"])
+    until = np.where(until - last > MERGED, last, until)
+    waited = np.where(since < NEVER, until - np.minimum(since, NEVER - 1), 0)
     wanted = both & facts.in_session("pairs", waiting) & (waited >= WAITS) & (since < NEVER)
     for rows in groups(wanted, pairs["session_id"]):
         row = int(rows[np.argmin(since[rows])])
@@ -62,7 +67,7 @@ def never_nominated(facts: Facts) -> Iterator[Hit]:
         yield Hit(
             summary=f"The pair {facts.text(src)} – {facts.text(dst)} works both ways, and "
             + (f"{who} nominates nothing" if facts.word(leads) else "neither agent nominates it")
-            + f" in the {after} that the capture goes on.",
+            + f" in the {after} that follow.",
             evidence=(
                 facts.show(
                     "checks succeeded in both directions",
@@ -70,7 +75,7 @@ def never_nominated(facts: Facts) -> Iterator[Hit]:
                     *_first_success(facts, row),
                     *_first_success(facts, back),
                 ),
-                facts.show(f"no check of the session carries USE-CANDIDATE, until the capture ends {after} later", row),
+                facts.show(f"no check of the session carries USE-CANDIDATE, for the {after} that follow", row),
             ),
             advice=(
                 f"Look into the log of the agent at {facts.host(src)}: it has a valid pair and does not nominate it "

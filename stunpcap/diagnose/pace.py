@@ -25,6 +25,10 @@ SHARE = 0.2
 FAR_ABOVE = 10
 TRIP_S = 0.3
 """Round trips of a pair in use that are so many times the best one of the same agent, and at least so long."""
+MERGED = 3600 * SECOND
+"""A capture that goes on for longer than this without a check was put together of several: its end tells nothing."""
+READY = SECOND // 10
+"""What is answered sooner than this was only under way."""
 SOON = 10 * SECOND
 """Browsers stop after 15 s; who stops sooner than this leaves out most of what a slow path needs."""
 
@@ -158,7 +162,7 @@ def early_checks(facts: Facts) -> Iterator[Hit]:
     last_early = maximum_in(checks.pair[early], len(pairs), checks.last_time[early], NAT)
     alone = (last_early <= peer) & (peer < NEVER)
     wait = np.where(answered, found.first_answer - pairs["first_time"], 0)
-    wanted = answered & (found.before >= 2) & (alone & (wait < SLOW) | facts.at_dst)
+    wanted = answered & (found.before >= 2) & (wait >= READY) & (alone & (wait < SLOW) | facts.at_dst)
     for rows in groups(wanted, pairs["session_id"], facts.side):
         row = int(rows[np.argmax(found.before[rows])])
         src, dst = int(pairs["src"][row]), int(pairs["dst"][row])
@@ -211,7 +215,7 @@ def gave_up_early(facts: Facts) -> Iterator[Hit]:
     took = (last - first)[agent]
     again = np.bincount(agent, checks.transmissions - 1, agents) > 0
     alone = count_in(checks.session, int(checks.session.max()) + 1, ~checks.silent) == 0
-    stopped = quiet >= took + SECOND
+    stopped = (quiet >= took + SECOND) & (quiet <= MERGED)
     with_capture = (quiet < SECOND) & again[agent] & alone[checks.session]
     wanted = trying & ~answered[agent] & (sent[agent] >= TRIES) & (took < SOON) & (stopped | with_capture)
     for seen in groups(wanted, checks.session, checks.side):
