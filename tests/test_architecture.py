@@ -49,6 +49,8 @@ FLOORS = (
     "stunpcap.summary",
     "stunpcap.notebook",
     "stunpcap.trace",
+    "stunpcap.plots.choose",
+    "stunpcap.ladder",
     "stunpcap.plots",
     "stunpcap.cli",
 )
