@@ -91,6 +91,27 @@ ACCEPTED: dict[str, Accepted] = {
         ("",), "captured on the VPN interface alone: of the pair that works nothing is seen", ("checking",)
     ),
     "capture-no-stun/server": Accepted(("",), "no STUN passes here: the call goes elsewhere", ("none",)),
+    "turn-tls*/*": Accepted(
+        ("",), "everything between agents and server is encrypted: no check is seen, and nothing to judge", ("none",)
+    ),
+    "turn-quota/server": Accepted((), "no relay was granted, so no check passes the server: no session", ("none",)),
+    "turn-wrong-password/server": Accepted(
+        (), "no relay was granted, so no check passes the server: no session", ("none",)
+    ),
+    "udp-blocked/answerer": Accepted(
+        ("no-answer",), "what the offerer asks of the server is dropped at its own router and never comes here"
+    ),
+    "udp-blocked/server": Accepted(
+        ("no-answer",),
+        "of the offerer, whose UDP is blocked, no packet reaches the server: its silence has no reason here",
+    ),
+    "turn-allocation-expired/answerer": Accepted(
+        ("", "consent-lost"), "it was the other side's relay that expired: here the peer just falls silent"
+    ),
+    "turn-mismatch/answerer": Accepted(
+        ("", "consent-lost", "icmp-rejected"),
+        "this agent needs no relay, and no packet here says that its peer's address is one",
+    ),
     "aiortc-nats-symmetric/server": _AT_SERVER,
     "libnice-nats-stun/server": _AT_SERVER,
     "nat-symmetric-one-end/server": _AT_SERVER,

@@ -171,7 +171,7 @@ def page(verdicts: Sequence[Verdict]) -> str:
         "",
         "<!-- made by python -m tests.diagnose.verdicts --write -->",
         "",
-        "What stunpcap says of each call in `captures/`, from each capture alone and from all of them together, against",
+        "What stunpcap says of each call in `captures/`, from each capture alone and from all of them together, beside",
         "the label (`expect.toml`), which follows from how the network was built. *Right*: state, root cause and",
         "direction are the label's, and nothing is said that would be wrong. *Acceptable*: it claims less, since this",
         "capture alone cannot know, or it is as true; the reason stands beside. On a healthy call any error is wrong.",

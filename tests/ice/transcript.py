@@ -12,8 +12,9 @@ A line is a time in seconds, who sends to whom, and what.  Names of endpoints ar
 `A`); several names for one packet's way are several lines, as the capture would have them.  What can be sent:
 
 - STUN: `[method] request|indication|success|error ID`, then attributes: `user=` `prio=` `controlling[=TIE]`
-  `controlled[=TIE]` `use` (USE-CANDIDATE) `nomination=N` `mapped=` `relayed=` `peer=` `lifetime=` `realm=` `code=`
-  `counter=REQUEST/RESPONSE` (0x8025) `count=N` (0xFF00) `key=PASSWORD` (MESSAGE-INTEGRITY), `classic` (no cookie)
+  `controlled[=TIE]` `use` (USE-CANDIDATE) `nomination=N` `mapped=` `plain=` (MAPPED-ADDRESS) `relayed=` `peer=`
+  `lifetime=` `realm=` `code=`
+  `counter=REQUEST/RESPONSE` (0x8025) `count=N` (0xFF00) `last=ID` (0xC058) `key=PASSWORD` (MESSAGE-INTEGRITY), `classic` (no cookie)
 - `rtp`, `dtls-hello`, `dtls-protected`, `dtls-alert`
 - `icmp TYPE/CODE quotes=ID`: the last packet with that id, cut after `bytes=N` of its UDP payload; `as=A>B` with the
   addresses of another place on its way
@@ -212,6 +213,8 @@ def attribute(name: str, text: str, header: bytes, classic: bool, at: Any) -> by
             kind, value = 0xC001, pack(">I", int(text))
         case "mapped":
             kind, value = (0x0001, _plain(*at(text))) if classic else (0x0020, _xored(*at(text), header))
+        case "plain":
+            kind, value = 0x0001, _plain(*at(text))
         case "relayed":
             kind, value = 0x0016, _xored(*at(text), header)
         case "peer":
@@ -221,7 +224,9 @@ def attribute(name: str, text: str, header: bytes, classic: bool, at: Any) -> by
         case "counter":
             kind, value = 0x8025, bytes((0, 0, *map(int, text.split("/"))))
         case "count":
-            kind, value = 0xFF00, pack(">H", int(text))
+            kind, value = 0xFF00, pack(">I", int(text))
+        case "last":
+            kind, value = 0xC058, _id(text)
         case "code":
             kind, value = 0x0009, bytes((0, 0, int(text) // 100, int(text) % 100)) + b"why"
         case _:
