@@ -23,8 +23,12 @@ FAMILIES = {
     "mappings": "What NATs make of addresses",
     "traversal": "NAT traversal: addresses that cannot work, and ways around",
     "interfaces": "Interfaces and address families that lead nowhere",
-    "gathering": "Gathering: STUN servers, mDNS, blocked UDP",
-    "relays": "TURN servers and relays",
+    "gathering": "Gathering: servers that do not answer, blocked UDP",
+    "relays": "TURN: what servers refuse",
+    "rebinding": "TURN: clients that the server does not know",
+    "allocations": "TURN: relays that stop relaying",
+    "grants": "TURN: permissions and channels",
+    "hidden": "TURN: what cannot be seen",
     "checks": "ICE itself: checks that are refused",
     "credentials": "ICE itself: credentials",
     "course": "ICE itself: nominations",
@@ -34,6 +38,7 @@ FAMILIES = {
     "handshake": "What came after ICE: DTLS",
     "afterwards": "What came after ICE: media",
     "capturing": "The capture itself",
+    "without": "The capture itself: no STUN",
 }
 """Module of `stunpcap.diagnose` -> what its rules are about, in the order of the documentation."""
 
