@@ -45,13 +45,14 @@ RARE = frozenset(
         "ALTERNATE-SERVER",
         "CONNECTION-ID",
         "EVEN-PORT",
+        "GOOG-LAST-ICE-CHECK-RECEIVED",
         "ICMP",
         "MOBILITY-TICKET",
         "REQUESTED-ADDRESS-FAMILY",
         "RESERVATION-TOKEN",
     }
 )
-"""Attributes of TURN that are too rare for columns: a message that has one is marked."""
+"""Attributes, most of them of TURN, that are too rare for columns: a message that has one is marked."""
 
 
 @dataclass(frozen=True, slots=True)
