@@ -1,1 +1,284 @@
-"""Rules, to be written."""
+"""Rules about consent (RFC 7675): the checks that go on after a pair was nominated, and what it means if they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stunpcap.diagnose import advice
+from stunpcap.diagnose.advice import Steps
+from stunpcap.diagnose.exchanges import Checks, checks_of, end_at, frames_of, many, succeeded_by
+from stunpcap.diagnose.facts import SECOND, Facts, groups
+from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.rules import rule
+from stunpcap.diagnose.wording import seconds
+from stunpcap.ice.columns import Ints, count_in, group, maximum_in, pick
+from stunpcap.ice.transactions import OUT
+from stunpcap.table import MISSING, NAT
+
+EXPIRES = 30 * SECOND
+"""Consent ends so long after the last answer (RFC 7675 section 5.1)."""
+SILENCE = 5 * SECOND
+"""Agents report `disconnected` after so long without an answer."""
+PROOF = 3
+"""Answered checks of the other agent that leave no doubt that it is alive."""
+WITHOUT = 15 * SECOND
+"""Consent checks go out every 4 to 6 s: several are missing."""
+BUSY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """One direction of a nominated pair, in one capture, that fell silent."""
+
+    session: int
+    row: int
+    src: int
+    dst: int
+    "The direction that is dead, as far as this capture can know; missing if both are."
+    proven: bool
+    "The other direction is seen to work."
+    silence: int
+    last_heard: int
+    said: str
+    evidence: list[Evidence]
+    closed: bool
+
+
+@rule("consent-lost", ERROR, "RFC 7675 section 5.1")
+def consent_lost(facts: Facts) -> Iterator[Hit]:
+    """The path in use died: consent checks on the nominated pair have no answer any more.
+
+    Evidence: checks on the nominated pair were answered, and then none was, for seconds, to the end. Where the other
+    agent's checks still arrive and are answered, it is alive, and only this direction is dead; where nothing of it
+    arrives any more, the direction is that from it, and what goes to it cannot be known here.
+
+    Likely cause: a network that went away (Wi-Fi, mobile, VPN), a firewall whose state expired or whose rules changed,
+    a NAT that forgot its mapping, a host that went to sleep, an agent that crashed.
+
+    Not to be confused with: the end of a call, where one side closes first and the other one's last packets have no
+    answer; `turn-server-lost` and `turn-allocation-expired`, where the relay went away, and the path with it.
+
+    What to try: look for what changed on the way at the last good time; restart ICE when the connection is reported as
+    disconnected; keep mappings open, or give both agents a relay to fall back on.
+    """
+    checks, table = checks_of(facts), facts["transactions"]
+    losses: dict[int, list[_Loss]] = {}
+    for row in _silent_rows(facts, checks).tolist():
+        loss = _loss(facts, checks, row)
+        losses.setdefault(loss.session, []).append(loss)
+    restarted = succeeded_by(facts)
+    sessions = facts["sessions"]
+    connected = facts.session_is("connected")
+    for number, found in sorted(losses.items()):
+        loss = _put_together(facts, found)
+        after = restarted.get(number)
+        if after is not None and int(sessions["start"][after - 1]) <= loss.last_heard + SECOND:
+            continue  # the old generation was left, as it should be
+        mended = after is not None and bool(connected[after - 1])
+        good = int(loss.last_heard - sessions["start"][number - 1])
+        own = checks.rows[checks.pair == loss.row]
+        answered = own[table["response_time"][own] > NAT]
+        yield Hit(
+            summary=f"{loss.said}, since {seconds(good)} after the first check, for {seconds(loss.silence)} until the "
+            "end"
+            + (" or until the agent gave up." if loss.silence < EXPIRES else "; consent expires after 30 s.")
+            + (f" ICE was restarted then, in session {after}, and that connected." if mended else ""),
+            evidence=(
+                facts.show(
+                    f"the last consent check from {facts.text(int(table['src'][own[0]]))} that was answered",
+                    loss.row,
+                    *frames_of(facts, answered[-1:]),
+                ),
+                *loss.evidence,
+            ),
+            advice=_advice(facts, loss),
+            confidence=HIGH if loss.proven else MEDIUM if loss.silence >= 2 * SILENCE else LOW,
+            severity=WARNING if mended or loss.closed else ERROR,
+            session=number,
+            pair=int(facts["pairs"]["pair_id"][loss.row]),
+            src=loss.src,
+            dst=loss.dst,
+            time=loss.last_heard,
+        )
+
+
+def _silent_rows(facts: Facts, checks: Checks) -> Ints:
+    """Rows of nominated pairs on which checks were answered, and then at least two, over 5 s, were not, to the end."""
+    pairs, sessions = facts["pairs"], facts["sessions"]
+    if not len(pairs):
+        return np.zeros(0, np.int64)
+    a, b = (sessions[name][pairs["session_id"] - 1] for name in ("nominated_src", "nominated_dst"))
+    chosen = (np.minimum(a, b) == np.minimum(pairs["src"], pairs["dst"])) & (
+        np.maximum(a, b) == np.maximum(pairs["src"], pairs["dst"])
+    )
+    silent = checks.silent | (checks.outcome == OUT["icmp"])
+    last_good = pairs["last_answer_time"]
+    after = silent & (checks.first_time > last_good[checks.pair])
+    number = count_in(checks.pair, len(pairs), after)
+    last = maximum_in(checks.pair[after], len(pairs), checks.last_time[after], NAT)
+    gone = chosen & (number >= 2) & (last_good > NAT) & (last - np.maximum(last_good, 0) >= SILENCE)
+    rows: Ints = np.flatnonzero(gone)
+    return rows
+
+
+def _loss(facts: Facts, checks: Checks, row: int) -> _Loss:
+    """What one capture says of one direction that has no answers any more."""
+    pairs, table, flows = facts["pairs"], facts["transactions"], facts["flows"]
+    vantage, src, dst = (int(pairs[name][row]) for name in ("vantage", "src", "dst"))
+    last_good = int(pairs["last_answer_time"][row])
+    own = np.flatnonzero((checks.pair == row) & (checks.first_time > last_good))
+    back = int(facts.reverse[row])
+    theirs = np.flatnonzero((checks.pair == back) & (checks.first_time > last_good + SECOND)) if back >= 0 else own[:0]
+    answered = theirs[checks.succeeded[theirs]]
+    from_other = (flows["vantage"] == vantage) & (flows["src"] == dst) & (flows["dst"] == src)
+    heard = max(int(flows["last_time"][from_other].max(initial=NAT)), last_good)
+    alive = len(answered) >= 2 and int(checks.first_time[answered[-1]]) - last_good >= SILENCE
+    ends = facts.text(src), facts.text(dst)
+    refused = own[checks.outcome[own] == OUT["icmp"]]
+    closed = len(refused) == len(own)
+    evidence = [
+        facts.show(
+            f"{many(len(own), 'check')} from {ends[0]} after that without an answer",
+            row,
+            *table["request_frame"][checks.rows[own[:3]]].tolist(),
+            int(table["request_frame"][checks.rows[own[-1]]]),
+        )
+    ]
+    if len(refused):
+        words = facts.word(int(table["icmp"][checks.rows[refused[0]]]))
+        evidence.append(facts.show(words, row, int(table["icmp_frame"][checks.rows[refused[0]]])))
+    last_sent = int(checks.last_time[own].max())
+    session = int(pairs["session_id"][row])
+    if alive:
+        evidence.append(
+            facts.show(
+                f"{many(len(answered), 'check')} from {ends[1]} still arrive in that time and are answered",
+                back,
+                *frames_of(facts, checks.rows[answered]),
+            )
+        )
+        said = f"Packets from {ends[0]} do not reach {ends[1]} any more, while those the other way still arrive"
+        return _Loss(
+            session, row, src, dst, len(answered) >= PROOF, last_sent - last_good, last_good, said, evidence, closed
+        )
+    if len(theirs) > len(answered) and len(theirs) >= 2:
+        said = f"Checks between {ends[0]} and {ends[1]} have no answer in either direction any more"
+        return _Loss(session, row, MISSING, MISSING, False, last_sent - heard, heard, said, evidence, closed)
+    evidence.append(facts.show(f"no packet of any kind from {ends[1]} in the last {seconds(last_sent - heard)}", row))
+    said = f"Nothing arrives from {ends[1]} at {ends[0]} any more"
+    if not facts.at_src[row]:
+        said = f"Nothing comes from {ends[1]} any more"
+    return _Loss(session, row, dst, src, False, last_sent - heard, heard, said, evidence, closed)
+
+
+def _put_together(facts: Facts, found: list[_Loss]) -> _Loss:
+    """What several captures say: the surest, or that both directions are dead if each misses what the other sends."""
+    best = max(found, key=lambda loss: (loss.proven, loss.silence))
+    if best.proven:
+        return best
+    ways = {(loss.src, loss.dst) for loss in found}
+    if len(ways) > 1:
+        ends = facts.text(int(facts["pairs"]["src"][best.row])), facts.text(int(facts["pairs"]["dst"][best.row]))
+        said = f"Nothing gets through between {ends[0]} and {ends[1]} any more, in either direction"
+        evidence = [one for loss in found for one in loss.evidence]
+        return replace(best, src=MISSING, dst=MISSING, said=said, evidence=evidence)
+    return best
+
+
+def _advice(facts: Facts, loss: _Loss) -> Steps:
+    pairs = facts["pairs"]
+    ends = facts.host(int(pairs["src"][loss.row])), facts.host(int(pairs["dst"][loss.row]))
+    if loss.closed:
+        return (f"The agent at {ends[1]} closed its port. If it should not have, look at why it ended.",)
+    changed = (
+        f"Look for what changed between {ends[0]} and {ends[1]} at the last good time: a link, rules or the state of a "
+        "firewall, a NAT's mapping, a host that went to sleep.",
+    )
+    if loss.proven:
+        known = facts.text(loss.src), facts.text(loss.dst)
+        changed = (
+            f"Look for what changed at the last good time on the way from {known[0]} to {known[1]}, and in this "
+            "direction only: a rule or the state of a firewall, a route.",
+        )
+    return advice.joined(
+        changed,
+        ("Let the application restart ICE (`restartIce()`) as soon as the connection is reported as disconnected.",),
+        ()
+        if loss.proven or loss.src == MISSING
+        else advice.capture_next(facts.host(loss.src), "to see whether its packets leave, and whether ours arrive"),
+        advice.turn_relay("then there is a second path to fall back on"),
+    )
+
+
+@rule("consent-missing", WARNING, "RFC 7675 section 5.1")
+def consent_missing(facts: Facts) -> Iterator[Hit]:
+    """Media flows on the nominated pair, and nobody asks for consent.
+
+    Evidence: packets other than STUN go on for 15 s and longer after the last check between the two addresses, where
+    consent needs one every five seconds or so, and ends after 30 s without an answer.
+
+    Likely cause: an implementation older than RFC 7675, or without consent; one that sends Binding indications as
+    keepalives instead, which nobody answers.
+
+    Not to be confused with: `consent-lost`, where the checks go on and have no answer; a capture with a filter that
+    drops STUN.
+
+    What to try: nothing at once, the call works. But such an agent does not notice when the path dies, and goes on
+    sending to whoever has the address then: update it.
+    """
+    pairs, flows = facts["pairs"], facts["flows"]
+    if not len(pairs):
+        return
+    low, high = (side(pairs["src"], pairs["dst"]) for side in (np.minimum, np.maximum))
+    flow_low, flow_high = (side(flows["src"], flows["dst"]) for side in (np.minimum, np.maximum))
+    both = [np.concatenate(keys) for keys in ((pairs["vantage"], flows["vantage"]), (low, flow_low), (high, flow_high))]
+    ends, count = group(*both)
+    of_pair, of_flow = ends[: len(pairs)], ends[len(pairs) :]
+    checked = maximum_in(of_pair, count, pairs["last_time"], NAT)
+    loaded = flows["packets"] - flows["stun"] >= BUSY
+    until = maximum_in(of_flow[loaded], count, flows["last_time"][loaded], NAT)
+    gap = np.where((checked > NAT) & (until > NAT), until - checked, 0)
+    used = pairs["nominated"] & facts.in_session("pairs", facts.session_is("connected"))
+    missing = used & (gap[of_pair] >= WITHOUT) & (end_at(facts, pairs["vantage"]) > NAT)
+    messages = facts["messages"]
+    for rows in groups(missing, pairs["session_id"]):
+        row = int(rows[np.argmax(gap[of_pair[rows]])])
+        number = int(of_pair[row])
+        how_long = int(gap[number])
+        mine = np.flatnonzero((of_flow == number) & loaded)
+        packets = int((flows["packets"] - flows["stun"])[mine].sum())
+        table = facts["transactions"]
+        last = facts.checks_of(row)[-1:]
+        evidence = [
+            facts.show("the last check between the two", row, *frames_of(facts, last)),
+            facts.show(
+                f"{many(packets, 'packet')} other than STUN between the two, the last {seconds(how_long)} after that "
+                "check",
+                row,
+                *flows["first_frame"][mine].tolist(),
+            ),
+        ]
+        pings = np.flatnonzero(
+            facts.has("messages", "class", "indication")
+            & (messages["vantage"] == pairs["vantage"][row])
+            & np.isin(messages["src"], [pairs["src"][row], pairs["dst"][row]])
+            & np.isin(messages["dst"], [pairs["src"][row], pairs["dst"][row]])
+        )
+        if len(pings):
+            said = f"{many(len(pings), 'Binding indication')} instead, which nobody answers"
+            evidence.append(facts.show(said, row, *messages["frame"][pings[:3]].tolist()))
+        a, b = facts.text(int(pairs["src"][row])), facts.text(int(pairs["dst"][row]))
+        yield Hit(
+            summary=f"Packets flow between {a} and {b} for {seconds(how_long)} without a consent check.",
+            evidence=evidence,
+            advice=(
+                "Update the agents, or switch consent on (RFC 7675): without it neither notices that the path died.",
+            ),
+            confidence=HIGH if how_long >= EXPIRES else MEDIUM,
+            session=int(pairs["session_id"][row]),
+            pair=int(pairs["pair_id"][row]),
+            time=int(pick(table["first_time"], last)[0]),
+        )
