@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap.schema import DTYPES, FRAMES, Column, Kind
+from stunpcap.sorting import distinct, first_rows, rank
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,38 +80,51 @@ class Endpoints:
 
     def __init__(self) -> None:
         self.words: npt.NDArray[np.uint32] = np.zeros((0, 5), np.uint32)
-        self._numbers: dict[bytes, int] = {}
+        self._v4: npt.NDArray[np.uint64] = np.zeros(0, np.uint64)
+        """Address and port of every IPv4 endpoint, in order, and the endpoints' numbers."""
+        self._v4_numbers: npt.NDArray[np.int32] = np.zeros(0, np.int32)
+        self._others: dict[bytes, int] = {}
         self._texts: dict[int, str] = {}
+        self._addresses: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
     def __len__(self) -> int:
         return len(self.words)
 
     def numbers(self, words: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
-        """Numbers of n addresses, given as an (n, 5) array."""
+        """Numbers of n addresses, given as an (n, 5) array; new ones are numbered in order of first use."""
         if not len(words):
             return np.zeros(0, np.int32)
         rows = np.ascontiguousarray(words, np.uint32)
-        high, low = in_halves(rows)
-        order = np.lexsort((rows[:, 4], low, high))
-        ordered = rows[order]
-        new = np.empty(len(rows), np.bool_)
-        new[0] = True
-        np.any(ordered[1:] != ordered[:-1], axis=1, out=new[1:])
-        first = order[np.flatnonzero(new)]
-        known = np.empty(len(first), np.int32)
-        fresh: list[int] = []
-        for position in np.argsort(first, kind="stable"):
-            row = int(first[position])
-            key = rows[row].tobytes()
-            number = self._numbers.get(key)
-            if number is None:
-                number = self._numbers[key] = len(self.words) + len(fresh)
-                fresh.append(row)
-            known[position] = number
-        if fresh:
-            self.words = np.concatenate([self.words, rows[fresh]])
+        is_v4 = (rows[:, 2] == V4_PREFIX) & (rows[:, 0] == 0) & (rows[:, 1] == 0)
+        v4, others = np.flatnonzero(is_v4), np.flatnonzero(~is_v4)
+        keys, places = distinct(rows[v4, 3].astype(np.uint64) << np.uint64(32) | rows[v4, 4])
+        known = np.full(len(keys), MISSING, np.int32)
+        at = np.searchsorted(self._v4, keys)
+        there = np.flatnonzero(at < len(self._v4))
+        there = there[self._v4[at[there]] == keys[there]]
+        known[there] = self._v4_numbers[at[there]]
+        new = np.flatnonzero(known == MISSING)
+        seen: dict[bytes, list[int]] = {}
+        for row in others.tolist():
+            seen.setdefault(rows[row].tobytes(), []).append(row)
+        unknown = [key for key in seen if key not in self._others]
+        fresh = np.concatenate(
+            [v4[first_rows(places, len(keys))[new]], np.array([seen[key][0] for key in unknown], np.int64)]
+        )
+        order = np.argsort(fresh)
+        given = np.empty(len(fresh), np.int32)
+        given[order] = np.arange(len(self.words), len(self.words) + len(fresh))
+        self.words = np.concatenate([self.words, rows[fresh[order]]]) if len(fresh) else self.words
+        if len(new):
+            known[new] = given[: len(new)]
+            merged, numbered = np.concatenate([self._v4, keys[new]]), np.concatenate([self._v4_numbers, known[new]])
+            order = np.argsort(merged)
+            self._v4, self._v4_numbers = merged[order], numbered[order]
+        self._others |= zip(unknown, given[len(new) :].tolist(), strict=True)
         result = np.empty(len(rows), np.int32)
-        result[order] = known[np.cumsum(new) - 1]
+        result[v4] = known[places]
+        for key, uses in seen.items():
+            result[uses] = self._others[key]
         return result
 
     def address(self, number: int) -> str:
@@ -126,18 +140,26 @@ class Endpoints:
 
     def text(self, number: int) -> str:
         """`192.0.2.1:5000` or `[2001:db8::1]:5000`."""
-        text = self._texts.get(number)
-        if text is None:
-            address = self.address(number)
-            text = f"[{address}]:{self.port(number)}" if ":" in address else f"{address}:{self.port(number)}"
-            self._texts[number] = text
-        return text
+        return self._texts.get(number) or self.texts([number])[0]
+
+    def texts(self, numbers: Sequence[int]) -> list[str]:
+        """The same for many; faster than one by one."""
+        fresh = [number for number in dict.fromkeys(numbers) if number not in self._texts]
+        for number, (a, b, c, d, port) in zip(fresh, self.words[fresh].tolist(), strict=True):
+            if (a, b, c) == (0, 0, V4_PREFIX):
+                self._texts[number] = f"{d >> 24}.{d >> 16 & 255}.{d >> 8 & 255}.{d & 255}:{port}"
+            else:
+                self._texts[number] = f"[{self.address(number)}]:{port}"
+        return [self._texts[number] for number in numbers]
 
     @property
     def addresses(self) -> npt.NDArray[np.int64]:
         """For each endpoint the number of the first endpoint with the same address, whatever its port."""
-        _, first, inverse = np.unique(self.words[:, :4], axis=0, return_index=True, return_inverse=True)
-        return first[inverse.reshape(-1)].astype(np.int64)
+        if len(self._addresses) != len(self.words):
+            (upper, _), (lower, several) = map(rank, in_halves(self.words))
+            numbers, count = rank(upper * several + lower)
+            self._addresses = first_rows(numbers, count)[numbers]
+        return self._addresses
 
     @property
     def is_v6(self) -> npt.NDArray[np.bool_]:
@@ -207,7 +229,19 @@ class Table:
     def values(self, column: str) -> list[Any]:
         """One column as Python values; what is missing is None."""
         declared = self.schema[column]
-        return [self._value(declared, value) for value in self._columns[column].tolist()]
+        stored = self._columns[column]
+        match declared.kind:
+            case Kind.ENDPOINT:
+                there = stored[stored >= 0].tolist()
+                texts = dict(zip(there, self.pools.endpoints.texts(there), strict=True))
+                return [texts.get(number) for number in stored.tolist()]
+            case Kind.TIME:
+                texts = (np.datetime_as_string(stored.view("datetime64[ns]")).astype(object) + "Z").tolist()
+                return [None if text == "NaTZ" else text for text in texts]
+            case Kind.FLAG | Kind.COUNT:
+                return list(stored.tolist())
+            case _:
+                return [self._value(declared, value) for value in stored.tolist()]
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Rows as dictionaries of Python values; what is missing is None."""
@@ -252,7 +286,7 @@ class Table:
             case Kind.CATEGORY:
                 return pd.Categorical.from_codes(stored.tolist(), categories=pd.Index(declared.levels))
             case Kind.ENDPOINT | Kind.TEXT:
-                used, inverse = np.unique(stored, return_inverse=True)
+                used, inverse = distinct(stored)
                 texts = np.array([self._value(declared, int(number)) for number in used], object)
                 return pd.Series(texts[inverse] if len(used) else [], dtype="str")
             case Kind.ID:

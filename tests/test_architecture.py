@@ -20,6 +20,7 @@ MODULES = {
 
 FLOORS = (
     "stunpcap.errors",
+    "stunpcap.sorting",
     "stunpcap.native",
     "stunpcap.kernels",
     "stunpcap.evidence",

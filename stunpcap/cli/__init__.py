@@ -52,8 +52,8 @@ def main(argv: list[str] | None = None) -> int:
 def _start_lightly() -> None:
     """Leave out what costs a short-lived process more than it brings.
 
-    NumPy's linear algebra would start a thread for each core, and nothing here uses it.  The search for cycles goes over
-    everything imported so far again and again, and next to nothing here is in cycles.
+    NumPy's linear algebra would start a thread for each core, and nothing here uses it.  The search for cycles goes
+    over everything imported so far again and again, and next to nothing here is in cycles.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(max(100_000, gc.get_threshold()[0]), *gc.get_threshold()[1:])

@@ -18,6 +18,7 @@ from stunpcap.ice.place import Place
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.transactions import KIND, OUT, Correlated
 from stunpcap.schema import CANDIDATE_TYPE, KNOWN_FROM, MAPPING
+from stunpcap.sorting import distinct, in_order
 from stunpcap.table import MISSING, NAT, Pools, Table
 
 ASKING = [KIND["gather"], KIND["keepalive"], KIND["allocate"]]
@@ -72,7 +73,7 @@ class Gathered:
 def gathered(correlated: Correlated, messages: Table, pairs: Table) -> Gathered:
     """Collect the addresses that STUN and TURN servers told those of their clients that have pairs."""
     table = correlated.table
-    used = np.unique(np.concatenate([pairs[name] for name in ("src", "dst", "mapped")]))
+    used, _ = distinct(np.concatenate([pairs[name] for name in ("src", "dst", "mapped")]))
     found = Gathered()
     good = table["outcome"] == OUT["success"]
     mapped = np.where(good & np.isin(table["kind"], ASKING), table["mapped"], MISSING)
@@ -80,13 +81,13 @@ def gathered(correlated: Correlated, messages: Table, pairs: Table) -> Gathered:
     relayed[~good | (table["kind"] != KIND["allocate"])] = MISSING
     for addresses, is_relay in ((mapped, False), (relayed, True)):
         rows = np.flatnonzero((addresses >= 0) & (np.isin(addresses, used) | np.isin(table["src"], used)))
-        distinct, count = group(table["src"][rows], addresses[rows])
-        rows = rows[first_of(distinct, count)]
+        told, count = group(table["src"][rows], addresses[rows])
+        rows = rows[first_of(told, count)]
         rows = rows[np.argsort(table["response_time"][rows], kind="stable")]
         columns = (addresses[rows], *(table[name][rows] for name in ("src", "dst", "response_time")))
         for address, base, server, time in zip(*(column.tolist() for column in columns), strict=True):
             found.add(address, Told(RELAY if is_relay else HOST if address == base else SRFLX, base, server, time))
-    found.servers.update(np.unique(table["dst"][(mapped >= 0) | (relayed >= 0)]).tolist())
+    found.servers.update(distinct(table["dst"][(mapped >= 0) | (relayed >= 0)])[0].tolist())
     return found
 
 
@@ -223,8 +224,8 @@ def build_mappings(correlated: Correlated, agents: Agents, pools: Pools) -> Tabl
     )
     src, dst, mapped = table["src"][told], table["dst"][told], table["mapped"][told]
     groups, count = group(table["vantage"][told], src, dst, mapped, table["transport"][told])
-    rows = told[first_of(groups, count, np.argsort(table["response_time"][told], kind="stable"))]
-    rows = rows[np.argsort(table["response_time"][rows], kind="stable")]
+    rows = told[first_of(groups, count, in_order(table["response_time"][told]))]
+    rows = rows[in_order(table["response_time"][rows])]
     src, dst, mapped = table["src"][rows], table["dst"][rows], table["mapped"][rows]
     session = agents.of_transaction[rows]
     return Table(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stunpcap.sorting import distinct, rank
 from stunpcap.table import MISSING
 
 Ints = npt.NDArray[np.int64]
@@ -25,14 +26,11 @@ def group(*keys: Any) -> tuple[Ints, int]:
     if not rows:
         return np.zeros(0, np.int64), 0
     packed = _packed(keys)
-    order = np.lexsort(packed[::-1])
-    new = np.zeros(rows, np.bool_)
-    for key in packed:
-        ordered = key[order]
-        new[1:] |= ordered[1:] != ordered[:-1]
-    numbers = np.empty(rows, np.int64)
-    numbers[order] = np.cumsum(new)
-    return numbers, int(numbers[order[-1]]) + 1
+    numbers, count = rank(packed[0])
+    for key in packed[1:]:
+        further, several = rank(key)
+        numbers, count = rank(numbers * several + further)
+    return numbers, count
 
 
 def _packed(keys: Sequence[Any]) -> list[Any]:
@@ -47,12 +45,12 @@ def _packed(keys: Sequence[Any]) -> list[Any]:
             room = 0
             continue
         # Unsigned 64-bit numbers may fit only after the difference, narrow ones only before it.
-        number = (key - np.uint64(low)).astype(np.int64) if key.dtype == np.uint64 else key.astype(np.int64) - low
+        above = (key - np.uint64(low)).astype(np.int64) if key.dtype == np.uint64 else key.astype(np.int64) - low
         if size <= room:
-            packed[-1] = packed[-1] * size + number
+            packed[-1] = packed[-1] * size + above
             room //= size
         else:
-            packed.append(number)
+            packed.append(above)
             room = 2**62 // size
     return packed
 
@@ -96,8 +94,8 @@ def pick(values: Any, index: Ints, absent: Any = MISSING) -> Any:
 
 def translate(numbers: Any, table: Mapping[int, int]) -> Ints:
     """What each number stands for in a small table."""
-    distinct, places = np.unique(numbers, return_inverse=True)
-    return np.array([table[number] for number in distinct.tolist()], np.int64)[places]
+    values, places = distinct(numbers)
+    return np.array([table[value] for value in values.tolist()], np.int64)[places]
 
 
 def count_in(groups: Ints, count: int, mask: Any = None) -> Ints:

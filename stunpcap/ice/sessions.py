@@ -15,6 +15,7 @@ import numpy as np
 from stunpcap.ice.columns import Ints, find, first_of, group, minimum_in, pick
 from stunpcap.ice.restarts import generations, merge_transitions
 from stunpcap.ice.transactions import KIND, OUT, Correlated
+from stunpcap.sorting import distinct, ordered_by
 from stunpcap.table import MISSING, Pools, Table
 
 
@@ -64,7 +65,7 @@ def find_sessions(correlated: Correlated, messages: Table, pools: Pools) -> Agen
     _renumber(table, session, count)
 
     members = np.flatnonzero(session >= 0)
-    order = members[np.lexsort((members, table["first_time"][members]))]
+    order = members[ordered_by(table["first_time"][members], members)]
     first = first_of(session, count, order)
     # A is who sent the first check with a name of this generation; of the two ufrags B has the other.
     first_named = first_of(session, count, order[(sender[order] >= 0) & ~transitional[order]])
@@ -76,7 +77,7 @@ def find_sessions(correlated: Correlated, messages: Table, pools: Pools) -> Agen
 
 def _ufrags_of(username: Ints, check: Any, pools: Pools) -> tuple[Ints, Ints]:
     """Receiver's and sender's ufrag of each check, as text numbers; -1 where there are none."""
-    used = np.unique(username[check & (username >= 0)])
+    used, _ = distinct(username[check & (username >= 0)])
     ufrags = np.full((int(used.max(initial=-1)) + 2, 2), -1, np.int64)  # the last row stands for "no USERNAME"
     for number in used.tolist():
         parts = split_username(pools.texts.values[number])
@@ -122,7 +123,7 @@ def _join_by_address(table: Table, check: Any, session: Ints, count: int, pools:
 def _nearest(paths: Ints, time: Ints, known: Ints, lost: Ints, session: Ints) -> Ints:
     """For each lost row the session that last used its path before it, else the one that first did; -1 if none did."""
     rows = np.concatenate([known, lost])
-    order = np.lexsort((time[rows], paths[rows]))
+    order = ordered_by(paths[rows], time[rows])
     rows, knows = rows[order], (np.arange(len(rows)) < len(known))[order]
     places = np.arange(len(rows))
     before = np.maximum.accumulate(np.where(knows, places, -1))

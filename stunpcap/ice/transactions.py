@@ -15,7 +15,8 @@ import numpy as np
 from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, minimum_in, pick, translate
 from stunpcap.ice.rejections import attach_icmp
 from stunpcap.ice.timers import MILLISECOND, SECOND, TRANSACTION_TIMEOUT, deadlines, round_trips
-from stunpcap.schema import OUTCOME, TRANSACTION_KIND, TRANSPORT
+from stunpcap.schema import CLASS, OUTCOME, TRANSACTION_KIND, TRANSPORT
+from stunpcap.sorting import distinct, in_order, ordered_by, rank
 from stunpcap.table import MISSING, NAT, Pools, Table, in_halves
 from stunpcap.vantage import Quote, Vantage
 
@@ -58,15 +59,25 @@ def mark_duplicates(messages: Table, ip_id: Ints) -> None:
     second, or, where that is zero, if it follows within 5 ms: agents wait longer before they retransmit.  On TCP the
     streams have sorted that out already; a message there twice was sent twice.
     """
-    transaction = messages["transaction_id"]
-    keys = [messages[name] for name in ("vantage", "src", "dst", "class", "method", "carrier", "transport")]
-    groups, _ = group(*keys, *(transaction[:, word] for word in range(4)), ip_id)
-    order = np.lexsort((messages["time"], groups))
-    same = groups[order][1:] == groups[order][:-1]
+    rows = _perhaps_twice(messages)
+    transaction = messages["transaction_id"][rows]
+    keys = [messages[name][rows] for name in ("vantage", "src", "dst", "class", "method", "carrier", "transport")]
+    groups, _ = group(*keys, *(transaction[:, word] for word in range(4)), ip_id[rows])
+    order = ordered_by(groups, messages["time"][rows])
+    groups, order = groups[order], rows[order]
+    same = groups[1:] == groups[:-1]
     gap = np.diff(messages["time"][order])
-    duplicate = np.zeros(len(order), np.bool_)
+    duplicate = np.zeros(len(messages), np.bool_)
     duplicate[order[1:]] = same & (gap <= np.where(ip_id[order][1:] > 0, SECOND, 5 * MILLISECOND))
     messages["duplicate"] = duplicate & (messages["transport"] != TRANSPORT.index("tcp"))
+
+
+def _perhaps_twice(messages: Table) -> Ints:
+    """The rows of messages whose class and last eight bytes of the id occur more than once: few, as a rule."""
+    _, lower = in_halves(messages["transaction_id"])
+    numbers, count = rank(lower)
+    numbers = numbers * len(CLASS) + messages["class"]
+    return np.flatnonzero(np.bincount(numbers, minlength=count * len(CLASS))[numbers] > 1)
 
 
 def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, pools: Pools) -> Correlated:
@@ -75,7 +86,7 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
     quotes = [(pools.texts.number(vantage.name), quote) for vantage in vantages for quote in vantage.quotes]
     ids = _number_ids(messages, quotes)
     cls, time = messages["class"], messages["time"]
-    in_time = np.argsort(time, kind="stable")  # captures are not always in order of time
+    in_time = in_order(time)  # captures are not always in order of time
     in_time = in_time[~messages["duplicate"][in_time]]
     requests = in_time[cls[in_time] == REQUEST]
     responses = in_time[cls[in_time] >= SUCCESS]
@@ -167,7 +178,7 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
             "unheard": has_request & mirrored & (last_time > response_time + SECOND),
         },
     )
-    order = np.lexsort((table["request_frame"], first_time, table["vantage"]))
+    order = ordered_by(table["vantage"], first_time, table["request_frame"])
     position = np.empty(total, np.int64)
     position[order] = np.arange(total)
     of_message[of_message >= 0] = position[of_message[of_message >= 0]]
@@ -191,7 +202,7 @@ def _number_transactions(rows: Ints, keys: Ints, time: Ints, of_message: Ints, s
     """
     if not len(rows):
         return 0
-    order = rows[np.argsort(keys[rows], kind="stable")]
+    order = rows[in_order(keys[rows])]
     at = time[order]
     new = np.ones(len(order), np.bool_)
     new[1:] = keys[order][1:] != keys[order][:-1]
@@ -210,7 +221,7 @@ def _attach_mirrored(requests: Ints, responses: Ints, keys: Ints, when: Ints, of
     """Tie responses to the latest transaction before them whose addresses they mirror."""
     both = np.concatenate([requests, responses])
     is_request = np.arange(len(both)) < len(requests)
-    order = np.lexsort((~is_request, when[both], keys[both]))
+    order = ordered_by(keys[both], when[both], ~is_request)
     rows, asks = both[order], is_request[order]
     latest = np.maximum.accumulate(np.where(asks, np.arange(len(order)), -1))
     before = rows[np.maximum(latest, 0)]
@@ -287,7 +298,7 @@ def _kinds(
         kind[method == pools.texts.number(name)] = KIND[level]
 
     username = messages["username"][lead]
-    used = np.unique(username[username >= 0])
+    used, _ = distinct(username[username >= 0])
     named = used[np.array([":" in pools.texts.values[number] for number in used.tolist()], np.bool_)]
     has_ufrags = np.isin(username, named) & (messages["realm"][lead] < 0)
     binding = method == pools.texts.number("binding")

@@ -14,7 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap import kernels
+from stunpcap.sorting import distinct
 from stunpcap.stun import rules
+from stunpcap.stun.bulk import checksums, crc_tables, distinct_texts
 from stunpcap.stun.decode import (
     CAPTURED,
     CHANNEL,
@@ -74,6 +76,8 @@ Ints = npt.NDArray[np.int64]
 
 COMPILE_ABOVE = 20_000
 """Messages from which on compiled code is faster, its loading included."""
+KEPT_ABOVE = 4_000
+"""The same where machine code is kept."""
 CHUNK = 1 << 16
 """Messages decoded at a time, so that the wide rows stay small."""
 
@@ -90,7 +94,7 @@ def decode_messages(kept: Datagrams, pools: Pools) -> dict[str, Any]:
         `messages` frame that the message itself tells.
     """
     buffer = memoryview(kept.payload)
-    fast = kernels.wanted(len(kept.frame), COMPILE_ABOVE)
+    fast = kernels.wanted(len(kept.frame), COMPILE_ABOVE, KEPT_ABOVE)
     spans = rules.rules()
     columns = [np.ascontiguousarray(one) for one in (kept.offset, kept.captured, kept.length, kept.kind)]
     parts: list[dict[str, Any]] = []
@@ -161,7 +165,7 @@ def _types(out: Ints, pools: Pools) -> tuple[npt.NDArray[np.int8], npt.NDArray[n
     cls = np.empty(len(out), np.int8)
     method = np.empty(len(out), np.int32)
     keys = out[:, VARIANT] << 16 | out[:, TYPE]
-    for key in np.unique(keys):
+    for key in distinct(keys)[0]:
         kind, name = classify(int(key) & 0xFFFF, VARIANT_NAMES.get(int(key) >> 16, ""))
         cls[keys == key] = CLASSES.index(kind)
         method[keys == key] = pools.texts.number(name)
@@ -179,9 +183,15 @@ def _texts(payload: bytes, out: Ints, column: int, kind: int, pools: Pools) -> n
     """Texts of attributes of type `kind`, made once for each distinct value and variant."""
     numbers = np.full(len(out), MISSING, np.int32)
     rows = np.flatnonzero(out[:, column] >= 0)
+    columns = (out[rows, column], out[rows, column + 1], out[rows, VARIANT])
+    if kernels.wanted(len(rows), COMPILE_ABOVE, KEPT_ABOVE):
+        first, which = distinct_texts(memoryview(payload), *columns)
+        texts = zip(*(values[first].tolist() for values in columns), strict=True)
+        made = [pools.texts.number(_text(kind, variant, payload[at : at + size])) for at, size, variant in texts]
+        numbers[rows] = np.array(made, np.int32)[which]
+        return numbers
     known: dict[tuple[int, bytes], int] = {}
-    columns = (rows, out[rows, column], out[rows, column + 1], out[rows, VARIANT])
-    for row, at, size, variant in zip(*(values.tolist() for values in columns), strict=True):
+    for row, at, size, variant in zip(rows.tolist(), *(values.tolist() for values in columns), strict=True):
         key = (variant, payload[at : at + size])
         number = known.get(key)
         if number is None:
@@ -218,13 +228,16 @@ def _fingerprints(payload: bytes, out: Ints) -> Ints:
     """0 absent, 1 valid, 2 invalid (RFC 8489 section 14.7)."""
     status = np.where(out[:, FINGERPRINT_AT] == MALFORMED, 2, 0)
     rows = np.flatnonzero(out[:, FINGERPRINT_AT] > MALFORMED)
-    view = memoryview(payload)
-    for row, at, size in zip(
-        rows.tolist(), out[rows, OFFSET].tolist(), out[rows, FINGERPRINT_AT].tolist(), strict=True
-    ):
-        end = at + size
-        expected = zlib.crc32(view[at:end]) ^ FINGERPRINT_XOR
-        status[row] = 1 if expected == int.from_bytes(view[end + 4 : end + 8]) else 2
+    start, size = out[rows, OFFSET], out[rows, FINGERPRINT_AT]
+    view, found = memoryview(payload), np.empty(len(rows), np.int64)
+    if kernels.wanted(len(rows), COMPILE_ABOVE, KEPT_ABOVE):
+        checksums.run(True, view, start, size, crc_tables(), found)
+    else:
+        for row, (at, covered) in enumerate(zip(start.tolist(), size.tolist(), strict=True)):
+            found[row] = zlib.crc32(view[at : at + covered])
+    value = np.frombuffer(payload, np.uint8)[(start + size)[:, None] + np.arange(4, 8)]
+    told = np.ascontiguousarray(value).view(">u4").reshape(-1)
+    status[rows] = np.where(found ^ FINGERPRINT_XOR == told, 1, 2)
     return status
 
 
@@ -243,7 +256,7 @@ def _looked_into(payload: bytes, out: Ints) -> Ints:
 def defect_texts(flags: Ints, pools: Pools) -> npt.NDArray[np.int32]:
     """Defects in words, for each message; an empty text where there is none."""
     numbers = np.empty(len(flags), np.int32)
-    for value in np.unique(flags):
+    for value in distinct(flags)[0]:
         words = "; ".join(sentence for defect, sentence in SENTENCES.items() if int(value) & defect)
         numbers[flags == value] = pools.texts.number(words)
     return numbers

@@ -8,6 +8,7 @@ import numpy as np
 
 from stunpcap.ice.columns import first_of, group
 from stunpcap.schema import CLASS, TRANSACTION_KIND, TRANSPORT
+from stunpcap.sorting import in_order
 from stunpcap.summary.evidence import collect
 from stunpcap.summary.model import Asked, Mapping, Seen, Server
 from stunpcap.summary.words import BEHAVIOUR, asked_outcome
@@ -18,32 +19,34 @@ _MOST_TELLING = ("address-and-port-dependent", "address-dependent", "endpoint-in
 
 def build_mappings(mappings: Table) -> tuple[Mapping, ...]:
     """One entry a local address and capture; what troubles ICE most comes first."""
-    rows_of: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in mappings.records():
-        rows_of.setdefault((row["vantage"], row["base"]), []).append(row)
+    names = mappings.pools.texts.values
+    rows_of: dict[tuple[int, int], list[int]] = {}
+    keys = zip(mappings["vantage"].tolist(), mappings["base"].tolist(), strict=True)
+    for row, key in enumerate(keys):
+        rows_of.setdefault(key, []).append(row)
+    bases, seen_as, asked = (mappings.values(name) for name in ("base", "mapped", "dst"))
+    behaviours, sessions, frames = (mappings.values(name) for name in ("behaviour", "session_id", "first_frame"))
+    translated, port_kept = (mappings.values(name) for name in ("translated", "port_kept"))
+
+    def seen(told: list[int]) -> Seen:
+        by = tuple(dict.fromkeys([asked[row] for row in told]))
+        first = told[0]
+        return Seen(seen_as[first], translated[first], port_kept[first], by, frames[first])
+
     found = []
-    for (vantage, base), rows in rows_of.items():
-        seen: dict[str, list[dict[str, Any]]] = {}
+    for (vantage, _), rows in rows_of.items():
+        alike: dict[str, list[int]] = {}
         for row in rows:
-            seen.setdefault(row["mapped"], []).append(row)
-        behaviour = rows[0]["behaviour"]
+            alike.setdefault(seen_as[row], []).append(row)
+        behaviour = behaviours[rows[0]]
         found.append(
             Mapping(
-                vantage=vantage,
-                base=base,
+                vantage=names[vantage],
+                base=bases[rows[0]],
                 behaviour=behaviour,
                 said=BEHAVIOUR[behaviour],
-                sessions=tuple(sorted({row["session_id"] for row in rows if row["session_id"]})),
-                seen=tuple(
-                    Seen(
-                        mapped=mapped,
-                        translated=told[0]["translated"],
-                        port_kept=told[0]["port_kept"],
-                        by=tuple(dict.fromkeys(row["dst"] for row in told)),
-                        first_frame=told[0]["first_frame"],
-                    )
-                    for mapped, told in seen.items()
-                ),
+                sessions=tuple(sorted({sessions[row] for row in rows if sessions[row]})),
+                seen=tuple([seen(told) for told in alike.values()]),
             )
         )
     return tuple(sorted(found, key=lambda mapping: _MOST_TELLING.index(mapping.behaviour)))
@@ -58,9 +61,9 @@ def build_servers(transactions: Table, messages: Table) -> tuple[Server, ...]:
         return ()
     found = collect(transactions, rows, groups, count)
     relayed = _relayed(messages)
-    order = np.argsort(transactions["first_time"][rows], kind="stable")
+    order = in_order(transactions["first_time"][rows])
     firsts = first_of(groups, count, order)
-    by_group = np.split(order[np.argsort(groups[order], kind="stable")], np.cumsum(np.bincount(groups))[:-1])
+    by_group = np.split(order[in_order(groups[order])], np.cumsum(np.bincount(groups))[:-1])
     asked: dict[tuple[int, int, int], list[Asked]] = {}
     clients: dict[tuple[int, int, int], dict[str, None]] = {}
     for number in np.argsort(transactions["first_time"][rows[firsts]], kind="stable").tolist():
@@ -72,8 +75,8 @@ def build_servers(transactions: Table, messages: Table) -> tuple[Server, ...]:
             int(transactions["transport"][first]),
         )
         names = clients.setdefault(key, {})
-        for source in dict.fromkeys(transactions["src"][mine].tolist()):
-            names[transactions.pools.endpoints.text(source)] = None
+        sources = list(dict.fromkeys(transactions["src"][mine].tolist()))
+        names |= dict.fromkeys(transactions.pools.endpoints.texts(sources))
         seen = found[number]
         mapped, allocated = _told(transactions, mine, relayed)
         errors, icmp = seen.error_answers(), tuple(seen.icmp)
@@ -118,11 +121,11 @@ def _told(
     transactions: Table, rows: Any, relayed: dict[tuple[int, int], int]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The mapped and the relayed addresses that the answers tell."""
-    text = transactions.pools.endpoints.text
+    texts = transactions.pools.endpoints.texts
     mapped = transactions["mapped"][rows]
     keys = zip(transactions["vantage"][rows].tolist(), transactions["response_frame"][rows].tolist(), strict=True)
     allocated = [relayed[key] for key in keys if key in relayed] if relayed else []
     return (
-        tuple(text(number) for number in dict.fromkeys(mapped[mapped >= 0].tolist())),
-        tuple(text(number) for number in dict.fromkeys(allocated)),
+        tuple(texts(list(dict.fromkeys(mapped[mapped >= 0].tolist())))),
+        tuple(texts(list(dict.fromkeys(allocated)))),
     )
