@@ -13,9 +13,12 @@ A line is a time in seconds, who sends to whom, and what.  Names of endpoints ar
 
 - STUN: `[method] request|indication|success|error ID`, then attributes: `user=` `prio=` `controlling[=TIE]`
   `controlled[=TIE]` `use` (USE-CANDIDATE) `nomination=N` `mapped=` `plain=` (MAPPED-ADDRESS) `relayed=` `peer=`
-  `lifetime=` `realm=` `code=`
-  `counter=REQUEST/RESPONSE` (0x8025) `count=N` (0xFF00) `last=ID` (0xC058) `key=PASSWORD` (MESSAGE-INTEGRITY), `classic` (no cookie)
-- `rtp`, `dtls-hello`, `dtls-protected`, `dtls-alert`
+  `lifetime=` `realm=` `channel=` `code=` `counter=REQUEST/RESPONSE` (0x8025) `count=N` (0xFF00) `last=ID` (0xC058)
+  `key=PASSWORD` (MESSAGE-INTEGRITY), `unknown=0024` (UNKNOWN-ATTRIBUTES), `classic` (no cookie) and `short=N`: sent
+  without its last N bytes
+- `rtp`, `dtls-hello`, `dtls-protected`, `dtls-alert`, `other`; TCP: `syn`, `syn-ack`, `rst`,
+  `tls-hello`
+- STUN and payloads inside TURN: `send PEER : WHAT` and `data PEER : WHAT` (indications), `channel NUMBER : WHAT`
 - `icmp TYPE/CODE quotes=ID`: the last packet with that id, cut after `bytes=N` of its UDP payload; `as=A>B` with the
   addresses of another place on its way
 - `again`: the packet of the line before, captured once more.  `end`: the capture goes on until here.
@@ -53,7 +56,11 @@ PAYLOADS = {
     "dtls-hello": pack(">BHHHIH", 22, 0xFEFD, 0, 0, 1, 24) + bytes(24),
     "dtls-protected": pack(">BHHHIH", 23, 0xFEFD, 1, 0, 1, 24) + bytes(24),
     "dtls-alert": pack(">BHHHIH", 21, 0xFEFD, 0, 0, 1, 2) + b"\x02\x28",
+    "other": b"no protocol known here",
 }
+
+TCP_FLAGS = {"syn": 0x02, "syn-ack": 0x12, "rst": 0x14, "tls-hello": 0x18}
+TLS_HELLO = bytes.fromhex("160301002d0100002903030000") + bytes(37)
 
 Options = dict[str, str]
 
@@ -116,7 +123,7 @@ def transcript(text: str) -> Transcript:
             continue
         src, arrow, dst = words[1:4]
         assert arrow == ">", line
-        what, names, options = _split(words[4:])
+        what, names, options = _split(words[words.index(":") + 1 :] if ":" in words else words[4:])
         ttl, ipid = int(options.pop("ttl", "64")), int(options.pop("ipid", str(next(ids))))
         direction = next((name for name in ("in", "out") if options.pop(name, None) is not None), "")
         if what == "icmp":
@@ -127,11 +134,16 @@ def transcript(text: str) -> Transcript:
             inner = _ip(at(way[0]), at(way[1]), payload, 17, 63, 7, size=len(quoted[2]))
             v6 = ":" in at(src)[0]
             packet = _ip(at(src), at(dst), pack(">BBHI", kind, code, 0, 0) + inner, 58 if v6 else 1, ttl, ipid)
+        elif what in TCP_FLAGS:
+            header = pack(">HHIIBBHHH", at(src)[1], at(dst)[1], 1, 0, 5 << 4, TCP_FLAGS[what], 65535, 0, 0)
+            packet = _ip(at(src), at(dst), header + (TLS_HELLO if what == "tls-hello" else b""), 6, ttl, ipid)
         elif what in PAYLOADS:
-            packet = _ip(at(src), at(dst), PAYLOADS[what], 17, ttl, ipid)
+            packet = _ip(at(src), at(dst), _carried(words[4:], PAYLOADS[what], at), 17, ttl, ipid)
         else:
             method, cls, name = (["binding"] if what in CLASSES else []) + [what, *names]
+            short = int(options.pop("short", "0"))
             payload = message(method, cls, name, options, at)
+            payload = _carried(words[4:], payload[: len(payload) - short], at)
             sent[name] = src, dst, payload
             packet = _ip(at(src), at(dst), payload, 17, ttl, ipid)
         result.packets.append(Packet(time_ns, packet, direction))
@@ -227,11 +239,28 @@ def attribute(name: str, text: str, header: bytes, classic: bool, at: Any) -> by
             kind, value = 0xFF00, pack(">I", int(text))
         case "last":
             kind, value = 0xC058, _id(text)
+        case "unknown":
+            kind, value = 0x000A, pack(">H", int(text, 16))
+        case "channel":
+            kind, value = 0x000C, pack(">HH", int(text, 16), 0)
         case "code":
             kind, value = 0x0009, bytes((0, 0, int(text) // 100, int(text) % 100)) + b"why"
         case _:
             raise ValueError(f"there is no attribute {name!r}")
     return pack(">HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+
+def _carried(words: list[str], payload: bytes, at: Any) -> bytes:
+    """A payload inside TURN, if the words say so (RFC 8656 sections 11 and 12)."""
+    if ":" not in words:
+        return payload
+    how, whom = words[:2]
+    if how == "channel":
+        return pack(">HH", int(whom, 16), len(payload)) + payload
+    header = pack(">I", COOKIE) + bytes(12)
+    data = pack(">HH", 0x0013, len(payload)) + payload + bytes(-len(payload) % 4)
+    body = attribute("peer", whom, header, False, at) + data
+    return pack(">HH", {"send": 0x0016, "data": 0x0017}[how], len(body)) + header + body
 
 
 def _plain(address: str, port: int) -> bytes:
