@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib import font_manager, rcParams
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import ScaledTranslation
@@ -83,17 +84,36 @@ def offscreen() -> Iterator[None]:
 def axes_for(ax: Axes | None, width: float, height: float, ground: Ground) -> Axes:
     """The axes that were given, or those of a new figure of a size in inches; dressed for the ground."""
     if ax is None:
-        figure: Figure
-        if _offscreen.get():
-            figure = Figure(figsize=(width, height), layout="constrained")
-        else:
-            from matplotlib import pyplot
-
-            figure = pyplot.figure(figsize=(width, height), layout="constrained")
-        figure.set_facecolor(ground.paper)
-        ax = figure.add_subplot()
+        ax = _figure(width, height, ground).add_subplot()
     dress(ax, ground)
     return ax
+
+
+def axes_with_side(
+    ax: Axes | None, width: float, height: float, ground: Ground, ratio: float
+) -> tuple[Axes, Axes | None]:
+    """The same with a second panel at the right, `ratio` as wide; none beside axes that were given."""
+    if ax is not None:
+        return axes_for(ax, width, height, ground), None
+    figure = _figure(width, height, ground)
+    grid = figure.add_gridspec(1, 2, width_ratios=(1, ratio))
+    panels = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    for panel in panels:
+        dress(panel, ground)
+    return panels
+
+
+def _figure(width: float, height: float, ground: Ground) -> Figure:
+    figure: Figure
+    if _offscreen.get():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+    else:
+        from matplotlib import pyplot
+
+        figure = pyplot.figure(figsize=(width, height), layout="constrained")
+    figure.set_facecolor(ground.paper)
+    return figure
 
 
 def dress(ax: Axes, ground: Ground) -> None:

@@ -89,8 +89,7 @@ def sessions_overview(trace: Trace, *, session: int | None = None, ax: Axes | No
     session
         Only this session; default: all.
     ax
-        Where to draw; default: a new figure of a fitting size.  Totals of many sessions stand at its right, in
-        `ax.child_axes[0]`.
+        Where to draw; default: a new figure of a fitting size, in which totals of many sessions stand at the right.
     dark
         Light on dark ground.
 
@@ -115,9 +114,10 @@ def sessions_overview(trace: Trace, *, session: int | None = None, ax: Axes | No
         ax = canvas.axes_for(ax, 10.0, LANE * len(data) + 1.7, ground)
         unit = _lines(ax, data, ground)
     else:
-        ax = canvas.axes_for(ax, 11.0, 4.4, ground)
+        ax, side = canvas.axes_with_side(ax, 11.0, 4.4, ground, 0.32)
         unit = _counted(ax, data, ground)
-        _totals(ax, data, ground)
+        if side is not None:
+            _totals(side, data, ground)
     canvas.axis_labels(ax, f"{unit} since the first session began ({begin} UTC)", ax.get_ylabel(), ground)
     canvas.title(ax, f"{count(len(data), 'session')}: {told}", ground, width=80)
     handles = [
@@ -212,10 +212,8 @@ def _counted(ax: Axes, data: pd.DataFrame, ground: Ground) -> str:
     return unit
 
 
-def _totals(ax: Axes, data: pd.DataFrame, ground: Ground) -> None:
+def _totals(side: Axes, data: pd.DataFrame, ground: Ground) -> None:
     """Shares of the states, and below them what explains the sessions that are not well."""
-    side = ax.inset_axes((1.32, 0, 0.3, 1))
-    canvas.dress(side, ground)
     states = [(state, int((data["state"] == state).sum())) for state in reversed(ORDER)]
     bars = [(state, number, SESSION_STATES[state]) for state, number in states if number]
     causes = data.loc[data["root_cause"] != "", "root_cause"].value_counts(sort=True)
@@ -248,7 +246,7 @@ def _totals(ax: Axes, data: pd.DataFrame, ground: Ground) -> None:
             **LITERAL,
         )
     side.set_ylim(max(places) + 0.6, -0.6)
-    side.set_xlim(0, 1.45 * max(number for _, number in states))
+    side.set_xlim(0, 1.6 * max(number for _, number in states))
     canvas.ticks(side.yaxis, places, labels, color=ground.ink)
     canvas.ticks(side.xaxis, [], [])
     side.tick_params(axis="y", length=0, labelsize=SMALL)

@@ -77,7 +77,7 @@ def pair_matrix(
     lines = [_label(*candidate) for candidate in columns]
     upright = not wordy and max(len(part) for line in lines for part in line.split("\n")) > 14
     above = (max(len(line) for line in lines) * 0.06 if upright else 0.5) + 1.6
-    width = max(cell[0] * len(columns) + 2.6, 5.2)
+    width = max(cell[0] * len(columns) + 2.6, 7.6)
     ax = canvas.axes_for(ax, width, cell[1] * len(rows) + above, ground)
     places = {
         (a, b): (columns.index((b, b_type)), rows.index((a, a_type)))
@@ -92,7 +92,7 @@ def pair_matrix(
         if (place := places.get((row["a"], row["b"]))) is not None:
             _frame(ax, place, row["selected"], ground)
     _axes(ax, rows, lines, upright, about, ground)
-    _words(ax, about, data, (more_a, more_b), vantage, round(width * 10.5), ground)
+    _words(ax, about, data, (more_a, more_b), vantage, width, ground)
     return ax
 
 
@@ -236,7 +236,7 @@ def _words(
     data: pd.DataFrame,
     more: tuple[int, int],
     vantage: str | None,
-    width: int,
+    inches: float,
     ground: Ground,
 ) -> None:
     """Title, small print, and what colours and numbers mean."""
@@ -249,7 +249,7 @@ def _words(
     for number, name in zip(more, "AB", strict=True):
         if number:
             notes.append(f"{count(number, 'candidate')} more of {name} not drawn")
-    canvas.title(ax, f"Session {about.session_id} {legible(about.said, 200)}", ground, width=width)
+    canvas.title(ax, f"Session {about.session_id} {legible(about.said, 200)}", ground, width=round((inches - 2) * 11))
     used = [state for state in PAIR_STATES if state in set(data["state"])]
     handles = [
         Patch(
@@ -270,5 +270,5 @@ def _words(
     pairs = data[["a", "b"]].drop_duplicates()
     if len(pairs) < data["a"].nunique() * data["b"].nunique():
         handles.append(Patch(facecolor="none", edgecolor=ground.line, linewidth=0.6, label="pair not checked"))
-    note = "\n".join(textwrap.wrap("; ".join(notes), round(width * 1.2)))
-    canvas.legend(ax, handles, ground, columns=4 if width > 72 else 3, below=8, note=note)
+    note = "\n".join(textwrap.wrap("; ".join(notes), round((inches - 2) * 13)))
+    canvas.legend(ax, handles, ground, columns=max(int((inches - 2) / 1.8), 2), below=8, note=note)

@@ -55,7 +55,7 @@ def to_svg(figure: Figure, *, title: str = "", description: str = "", themed: bo
     text = out.getvalue().decode("utf-8")
     text = text[text.index("<svg") :]
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    head, _, rest = text.partition(">")
+    head, _, rest = text.replace('id="matplotlib.', 'id="').partition(">")
     if prefix:
         rest = re.sub(r'(\bid="|xlink:href="#|url\(#)', rf"\g<1>{prefix}", rest)
     named = ""

@@ -122,7 +122,7 @@ def rtt(
     session, vantage
         As for `rtt_data`.
     ax
-        Where to draw; default: a new figure.  The distribution stands at its right, in `ax.child_axes[0]`.
+        Where to draw; default: a new figure, in which the distribution stands at the right.
     dark
         Light on dark ground.
 
@@ -143,13 +143,13 @@ def rtt(
     left_out = len(data) - len(away) if len(away) else 0
     shown = away if len(away) else data
     ground = Ground(dark)
-    ax = canvas.axes_for(ax, 10.0, 4.2, ground)
-    number = choose_session(trace, session)
-    assert number is not None
-    several = shown["vantage"].nunique() > 1
     ways = ["direction", "src", "dst", "vantage"]
     sizes = shown.groupby(ways, sort=False).size().sort_values(ascending=False, kind="stable")
     chosen = list(sizes.index[:MOST])
+    ax, side = canvas.axes_with_side(ax, 10.0, 4.2, ground, 0.05 + 0.04 * max(len(chosen), 3))
+    number = choose_session(trace, session)
+    assert number is not None
+    several = shown["vantage"].nunique() > 1
     handles = []
     boxes = []
     for style, way in zip(SERIES, chosen, strict=False):
@@ -169,7 +169,8 @@ def rtt(
     ax.set_ylim(-0.03 * top, 1.06 * top)
     ax.grid(axis="y", color=ground.line, linewidth=0.5)
     ax.set_axisbelow(True)
-    _distribution(ax, boxes, ground)
+    if side is not None:
+        _distribution(side, boxes, ax.get_ylim(), ground)
     about = session_of(trace, number)
     canvas.axis_labels(ax, f"seconds since the first check ({clock(about.start)} UTC)", "round trip (ms)", ground)
     canvas.title(ax, f"Round trips in session {number}", ground, width=80)
@@ -188,10 +189,8 @@ def _label(way: tuple[str, str, str, str], several: bool) -> str:
     return f"{arrow}{legible(src)} → {legible(dst)}" + (f" ({legible(vantage, 24)})" if several else "")
 
 
-def _distribution(ax: Axes, boxes: list[tuple[Any, str, str]], ground: Ground) -> None:
+def _distribution(side: Axes, boxes: list[tuple[Any, str, str]], limits: tuple[float, float], ground: Ground) -> None:
     """A box for each direction: quartiles and median, whiskers to the 5th and 95th percentile, points beyond."""
-    side = ax.inset_axes((1.02, 0, 0.05 + 0.035 * max(len(boxes), 3), 1), sharey=ax)
-    canvas.dress(side, ground)
     side.spines["left"].set_visible(False)
     for at, (values, ink, fill) in enumerate(boxes):
         side.boxplot(
@@ -207,6 +206,7 @@ def _distribution(ax: Axes, boxes: list[tuple[Any, str, str]], ground: Ground) -
             capprops={"color": ink},
             flierprops={"marker": ".", "markersize": 3, "markeredgecolor": ink},
         )
+    side.set_ylim(limits)
     side.set_xlim(-0.7, len(boxes) - 0.3)
     side.tick_params(axis="y", labelleft=False, length=0)
     canvas.ticks(side.xaxis, [], [])
