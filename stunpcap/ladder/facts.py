@@ -70,7 +70,7 @@ def session_facts(tables: Tables, session: Session, mine: Table, vantage: str) -
         behind=behind,
         seen=seen,
         relays=relays,
-        servers=_servers(mine, hidden),
+        servers={end: kind for end, kind in _servers(mine, hidden).items() if end not in agent_of},
         asking=frozenset(asking),
         here=here,
     )
@@ -79,7 +79,14 @@ def session_facts(tables: Tables, session: Session, mine: Table, vantage: str) -
 def clients_facts(tables: Tables, mine: Table, vantage: str) -> Facts:
     """The facts where there is no session: clients that ask servers, each an agent A."""
     hidden = build_opaque(tables.flows)[0]
-    clients = [*_texts(mine, "src"), *(one.client for one in hidden)]
+    # Some endpoints ask and are asked: what they did first says which they are.
+    ends = zip(mine.values("src"), mine.values("dst"), strict=True)
+    role: dict[str, str] = {}
+    for src, dst in ends:
+        if src and dst:
+            role.setdefault(src, "client")
+            role.setdefault(dst, "server")
+    clients = [*(end for end, what in role.items() if what == "client"), *(one.client for one in hidden)]
     agent_of = dict.fromkeys(clients, "A")
     seen = _seen(tables.mappings, agent_of)
     return Facts(
@@ -90,7 +97,7 @@ def clients_facts(tables: Tables, mine: Table, vantage: str) -> Facts:
         behind={outside: base for (base, _), outside in seen.items()},
         seen=seen,
         relays=_relays(tables, agent_of, mine),
-        servers=_servers(mine, hidden),
+        servers={end: kind for end, kind in _servers(mine, hidden).items() if end not in agent_of},
         asking=frozenset(),
         here=_here(tables, vantage),
     )
@@ -116,7 +123,12 @@ def _strays(mine: Table) -> list[tuple[str, str]]:
 def _asking(mine: Table, whose: dict[str, str]) -> dict[str, str]:
     """Further ports of the agents' hosts that asked servers, with whose they are."""
     asked = mine.take(~np.isin(mine["kind"], CHECKS))
-    return {end: whose[host(end)] for end in dict.fromkeys(asked.values("src")) if end and host(end) in whose}
+    servers = set(asked.values("dst"))
+    return {
+        end: whose[host(end)]
+        for end in dict.fromkeys(asked.values("src"))
+        if end and host(end) in whose and end not in servers
+    }
 
 
 def _relays(tables: Tables, agent_of: dict[str, str], mine: Table) -> dict[str, tuple[str, str]]:
@@ -204,12 +216,6 @@ def _servers(mine: Table, hidden: Sequence[Opaque]) -> dict[str, str]:
     for one in hidden:
         servers.setdefault(one.server, "TLS")
     return servers
-
-
-def _texts(table: Table, column: str) -> list[str]:
-    numbers, first = np.unique(table[column], return_index=True)
-    order = numbers[np.argsort(first, kind="stable")]
-    return [table.pools.endpoints.text(number) for number in order.tolist() if number >= 0]
 
 
 def _here(tables: Tables, vantage: str) -> frozenset[str]:

@@ -84,7 +84,9 @@ def _folded(fold: Fold, known: Known) -> Iterator[Step]:
     kinds = {TRANSACTION_KIND[code] for code in np.unique(known.mine["kind"][fold.rows]).tolist()}
     until = known.offset(int(known.mine["last_time"][last]))
     label = fold_words(fold, kinds, until)
-    fate = "seen" if fold.answered or fold.refused else _request_fate(row, known)
+    alike = {"icmp": "rejected"}.get(row["outcome"], "seen")
+    silent = not fold.outcomes.keys() - {"unanswered", "unfinished"}
+    fate = _request_fate(row, known) if silent else alike if len(fold.outcomes) == 1 else "seen"
     step = _step(
         row, known, int(known.mine["first_time"][first]), row["request_frame"], route, "fold", fate, label, until
     )

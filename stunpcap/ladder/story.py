@@ -18,7 +18,6 @@ from stunpcap.table import Table
 
 KEPT_RUNS = 3
 """First runs of a stream that are told; the last one is told as well."""
-_ANSWERED = ("success", "error", "other-address", "icmp", "orphan")
 _SILENT = tuple(OUTCOME.index(level) for level in ("unanswered", "unfinished"))
 
 
@@ -28,9 +27,8 @@ class Fold:
 
     rows: Any
     """Rows of the transactions, in order of time; at least one."""
-    answered: int
-    refused: int
-    """Of those not answered: with an error, by ICMP, or from another address."""
+    outcomes: dict[str, int]
+    """Outcome -> how many."""
     repeated: int
     """Packets beyond the first of each."""
 
@@ -111,11 +109,10 @@ def _first_nominations(stream: Any, nominating: Any, streams: int) -> Any:
 
 
 def _fold(mine: Table, rows: Any) -> Fold:
-    outcome = mine["outcome"][rows]
-    answered = int(np.count_nonzero(outcome == OUTCOME.index("success")))
-    told = np.isin(outcome, [OUTCOME.index(level) for level in _ANSWERED])
+    codes, counts = np.unique(mine["outcome"][rows], return_counts=True)
+    outcomes = {OUTCOME[code]: number for code, number in zip(codes.tolist(), counts.tolist(), strict=True)}
     transmissions = np.maximum(mine["transmissions"][rows], 1)
-    return Fold(rows, answered, int(np.count_nonzero(told)) - answered, int(transmissions.sum()) - len(rows))
+    return Fold(rows, outcomes, int(transmissions.sum()) - len(rows))
 
 
 def _score(mine: Table, row: int) -> float:

@@ -58,14 +58,8 @@ def traffic_steps(
     tables: Tables, parties: Parties, vantage: int, known: Known, session: Session, *, full: bool
 ) -> list[Step]:
     """DTLS flights and the first media of a session."""
-    steps: list[Step] = []
-    dtls: Table | None = getattr(tables, "dtls", None)
-    if dtls is not None:
-        steps += _flights(dtls, parties, vantage, known, session, None if full else FLIGHTS)
-    streams: Table | None = getattr(tables, "streams", None)
-    if streams is not None:
-        steps += _media(streams, parties, vantage, known, session)
-    return steps
+    steps = _flights(tables.dtls, parties, vantage, known, session, None if full else FLIGHTS)
+    return steps + _media(tables.streams, parties, vantage, known, session)
 
 
 def _flights(

@@ -23,6 +23,15 @@ REQUESTS = {
 }
 """`transactions.kind` -> what the request is called."""
 
+FOLDED = {
+    "success": "answered",
+    "error": "refused",
+    "icmp": "rejected with ICMP",
+    "other-address": "answered from or to another address",
+    "orphan": "not captured but for the answer",
+}
+"""Outcome -> what is said of requests that are folded; silence is said where nothing else is."""
+
 Row = dict[str, Any]
 
 
@@ -52,7 +61,7 @@ def silence_words(row: Row, fate: str) -> str:
     """Why no answer is shown for a request."""
     match fate:
         case "rejected":
-            return f"ICMP: {row['icmp']}, frame {row['icmp_frame']}" if row["icmp"] else "rejected with ICMP"
+            return f"ICMP {row['icmp']}, frame {row['icmp_frame']}" if row["icmp"] else "rejected with ICMP"
         case "lost":
             return "no answer: lost on its way"
         case "ignored":
@@ -100,15 +109,14 @@ def fold_words(fold: Fold, kinds: set[str], until: float) -> str:
         what = count(number, f"more {name}")
     else:
         what = count(number, "more request")
-    said = []
-    if fold.answered == number:
-        said.append("answered" if number == 1 else "all answered")
-    elif fold.answered:
-        said.append(f"{fold.answered:,} answered")
-    elif not fold.refused:
-        said.append("no answer")
-    if fold.refused:
-        said.append("refused as well" if fold.refused == number else f"{fold.refused:,} refused")
+    said = [
+        f"{'' if some == number else f'{some:,} '}{words}"
+        for outcome, words in FOLDED.items()
+        if (some := fold.outcomes.get(outcome, 0))
+    ]
+    if fold.outcomes.get("success") == number > 1:
+        said = ["all answered"]
+    said = said or ["no answer"]
     packets = f" ({fold.repeated + number:,} packets)" if fold.repeated else ""
     return f"… {what}{packets}, {', '.join(said)} until {moment(until)}"
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 LINE = 0.165
 """Height of a line of words, in inches, which are the units of the drawing."""
 GUTTER, PITCH, WORDS = 1.2, 1.25, 4.3
-"""Widths: frame and time, from lane to lane, words."""
+"""Widths: frame and time, from lane to lane at least, words."""
+SPAN = 2.8
+"""How far the outermost lanes are apart at least."""
 WRAP = 66
 """Characters in a line of words."""
 
@@ -69,15 +71,17 @@ def ladder(
     ground = Ground(dark)
     words = [_words(step) for step in found.steps]
     heads = [_head(lane) for lane in found.lanes]
-    top = max(len(head) for head in heads) + 2
+    named = any(lane.ufrag for lane in found.lanes)
+    top = max(len(head) for head in heads) + (2 if named else 0.8)
+    pitch = max(PITCH, SPAN / max(len(found.lanes) - 1, 1))
     heights = [LINE * (len(lines) + 0.45) for lines in words]
-    width = GUTTER + PITCH * len(found.lanes) + WORDS
+    width = GUTTER + pitch * (len(found.lanes) - 1) + PITCH + WORDS
     height = LINE * top + sum(heights)
     ax = canvas.axes_for(ax, width, height + 1.3, ground)
     ax.set_axis_off()
     ax.set_xlim(0, width)
-    ax.set_ylim(height, -LINE * 1.2)
-    x = [GUTTER + PITCH * (number + 0.5) for number in range(len(found.lanes))]
+    ax.set_ylim(height, -LINE * 1.2 if named else 0)
+    x = [GUTTER + PITCH / 2 + pitch * number for number in range(len(found.lanes))]
     _parties(ax, found.lanes, heads, x, top, height, ground)
     y = LINE * top
     for number, (step, lines, row) in enumerate(zip(found.steps, words, heights, strict=True)):
@@ -109,7 +113,7 @@ def _head(lane: Lane) -> list[str]:
 
 
 def _parties(
-    ax: Axes, lanes: tuple[Lane, ...], heads: list[list[str]], x: list[float], top: int, height: float, ground: Ground
+    ax: Axes, lanes: tuple[Lane, ...], heads: list[list[str]], x: list[float], top: float, height: float, ground: Ground
 ) -> None:
     """The lanes with their heads, and above them whose they are."""
     small = {"fontsize": SMALL, "color": ground.ink, "va": "center", **LITERAL}
@@ -235,5 +239,5 @@ def _legend(ax: Axes, found: Ladder, ground: Ground) -> None:
         handles.append(Line2D([], [], color=ground.ink, marker="o", markerfacecolor=ground.paper, label=words))
     if any(step.event == "fold" for step in found.steps):
         handles.append(Line2D([], [], color=ground.faint, linestyle=":", label="more of the same"))
-    canvas.legend(ax, handles, ground, columns=3, below=10)
+    canvas.legend(ax, handles, ground, columns=2, below=10)
     ax.title.set_fontsize(NORMAL + 1)
