@@ -17,6 +17,7 @@ from stunpcap.ice.pairs import build_pairs
 from stunpcap.ice.place import Place, find_place
 from stunpcap.ice.sessions import find_sessions
 from stunpcap.ice.transactions import correlate, mark_duplicates
+from stunpcap.media.build import build_media, tell_handshakes
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
 from stunpcap.stun.message import Message
@@ -117,11 +118,13 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
         "permissions": grant_table("permissions", granted, ends, pools),
         "channels": grant_table("channels", granted, ends, pools),
         "flows": flows,
+        **build_media(list(vantages), directed.table, pools),
         "mappings": mappings,
         "vantages": _vantages(vantages, messages, places, numbers, pools),
         "defects": _defects(vantages, pools),
     }
     tables = {name: empty(name, pools) for name in FRAMES} | tables
+    tell_handshakes(sessions, tables["handshakes"])
     tables["findings"] = diagnose(Facts(tables, directed, of_message, places, vantages, pools))
     return Tables(**tables)
 

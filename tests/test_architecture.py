@@ -43,6 +43,7 @@ FLOORS = (
     "stunpcap.ice.transactions",
     "stunpcap.turn",
     "stunpcap.ice",
+    "stunpcap.media",
     "stunpcap.diagnose.finding",
     "stunpcap.diagnose.facts",
     "stunpcap.diagnose",

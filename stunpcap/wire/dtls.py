@@ -39,7 +39,8 @@ Ints = npt.NDArray[np.int64]
 COLUMNS = 17
 """Columns of records; -1 where there is nothing.  CONTENT: the type as on the wire, HIDDEN for unified headers.  TYPES:
 the first seven messages of a handshake record, a byte each, the first lowest.  CHOSEN: the version that a hello chooses
-or offers at most.  RANDOM: a part of the hello's random."""
+or offers at most.  RANDOM: a part of the hello's random; of hidden
+records, what they begin with."""
 HIDDEN = 32
 CHANGE_CIPHER_SPEC, ALERT_TYPE, HANDSHAKE, APPLICATION_DATA, HEARTBEAT, CONNECTION_ID, ACK = range(20, 27)
 CLIENT_HELLO, SERVER_HELLO, HELLO_VERIFY, HELLO_RETRY = 1, 2, 3, 6
@@ -203,6 +204,8 @@ def read_records(b: Any, offset: Any, captured: Any, length: Any, begin: int, ou
                 break
             size = int(out[n, LENGTH])
             o += head
+            if kind & 0xE0 == 0x20 and o + 8 <= stop:
+                out[n, RANDOM] = u32(b, o) << 31 | u32(b, o + 4) >> 1
             if o + size > end:
                 out[n, DEFECT] = TOO_LONG
             elif o + size > stop:
