@@ -98,7 +98,7 @@ def sessions_of(facts: Facts, rows: Ints) -> list[set[int]]:
     table, address_of = facts["transactions"], facts.pools.endpoints.addresses
     clients = np.unique(table["src"][rows])
     of_end = _of_ends(facts, clients)
-    of_host = _of_hosts(facts, np.unique(address_of[clients]))
+    of_host = sessions_of_hosts(facts, np.unique(address_of[clients]))
     of_relay, of_user = _of_relays(facts, clients)
     names = ("vantage", "src", "dst", "username", "first_time")
     result = []
@@ -107,14 +107,15 @@ def sessions_of(facts: Facts, rows: Ints) -> list[set[int]]:
         sessions = of_end.get(src, set()) | of_relay.get((vantage, src, dst), set())
         sessions = sessions or of_user.get((vantage, host, dst, user), set())
         if not sessions:
-            sessions = {one for one in of_host.get((vantage, host), set()) if _during(facts, one, time, BEFORE)}
+            sessions = {one for one in of_host.get((vantage, host), set()) if during(facts, one, time)}
             if not _is_at(facts, vantage, src) and len(sessions) > 1:
                 sessions = set()  # many may be behind one address
-        result.append({one for one in sessions if _during(facts, one, time, None)})
+        result.append({one for one in sessions if during(facts, one, time, None)})
     return result
 
 
-def _during(facts: Facts, session: int, time: int, before: int | None) -> bool:
+def during(facts: Facts, session: int, time: int, before: int | None = BEFORE) -> bool:
+    """Whether a request of that time may have been made for a session; `before`: how early, None for any time."""
     sessions = facts["sessions"]
     soon = before is None or int(sessions["start"][session - 1]) - before <= time
     return soon and time <= int(sessions["end"][session - 1]) + AFTER
@@ -131,7 +132,7 @@ def _of_ends(facts: Facts, clients: Ints) -> dict[int, set[int]]:
     return found
 
 
-def _of_hosts(facts: Facts, hosts: Ints) -> dict[tuple[int, int], set[int]]:
+def sessions_of_hosts(facts: Facts, hosts: Ints) -> dict[tuple[int, int], set[int]]:
     """Capture and host -> sessions in which that host sends or gets checks directly."""
     pairs, address_of = facts["pairs"], facts.pools.endpoints.addresses
     found: dict[tuple[int, int], set[int]] = {}

@@ -24,6 +24,7 @@ FAMILIES = {
     "traversal": "NAT traversal: addresses that cannot work, and ways around",
     "interfaces": "Interfaces and address families that lead nowhere",
     "gathering": "Gathering: servers that do not answer, blocked UDP",
+    "mdns": "Gathering: names in place of addresses",
     "relays": "TURN: what servers refuse",
     "rebinding": "TURN: clients that the server does not know",
     "allocations": "TURN: relays that stop relaying",

@@ -16,7 +16,7 @@ A line is a time in seconds, who sends to whom, and what.  Names of endpoints ar
   `lifetime=` `realm=` `channel=` `code=` `counter=REQUEST/RESPONSE` (0x8025) `count=N` (0xFF00) `last=ID` (0xC058)
   `key=PASSWORD` (MESSAGE-INTEGRITY), `unknown=0024` (UNKNOWN-ATTRIBUTES), `classic` (no cookie) and `short=N`: sent
   without its last N bytes
-- `rtp`, `dtls-hello`, `dtls-protected`, `dtls-alert`, `other`; TCP: `syn`, `syn-ack`, `rst`,
+- `rtp`, `dtls-hello`, `dtls-protected`, `dtls-alert`, `other`, `raw hex=DIGITS`; TCP: `syn`, `syn-ack`, `rst`,
   `tls-hello`
 - STUN and payloads inside TURN: `send PEER : WHAT` and `data PEER : WHAT` (indications), `channel NUMBER : WHAT`
 - `icmp TYPE/CODE quotes=ID`: the last packet with that id, cut after `bytes=N` of its UDP payload; `as=A>B` with the
@@ -137,8 +137,9 @@ def transcript(text: str) -> Transcript:
         elif what in TCP_FLAGS:
             header = pack(">HHIIBBHHH", at(src)[1], at(dst)[1], 1, 0, 5 << 4, TCP_FLAGS[what], 65535, 0, 0)
             packet = _ip(at(src), at(dst), header + (TLS_HELLO if what == "tls-hello" else b""), 6, ttl, ipid)
-        elif what in PAYLOADS:
-            packet = _ip(at(src), at(dst), _carried(words[4:], PAYLOADS[what], at), 17, ttl, ipid)
+        elif what in PAYLOADS or what == "raw":
+            data = bytes.fromhex(options["hex"]) if what == "raw" else PAYLOADS[what]
+            packet = _ip(at(src), at(dst), _carried(words[4:], data, at), 17, ttl, ipid)
         else:
             method, cls, name = (["binding"] if what in CLASSES else []) + [what, *names]
             short = int(options.pop("short", "0"))
