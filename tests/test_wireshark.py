@@ -18,6 +18,7 @@ import pytest
 
 import stunpcap
 from tests.places import SHARED, name_of, needs_shared, shared_captures
+from tests.wireshark_view import AFTER_INTEGRITY, MS_REALM, NOMINATION, OURS_ONLY, OVERRUN, PADDED_USERNAME
 
 pytestmark = needs_shared
 
@@ -27,14 +28,6 @@ NOT_MESSAGES = {
     "icmp-quote": "an ICMP error quotes the message, nobody sent it then: we tie it to its transaction, and are right",
     "channeldata": "ChannelData is no STUN message: it carries one, or media (RFC 8656 section 12.4)",
 }
-
-OURS_ONLY = {
-    "TracePcap__teams.pcap": (6, "checks in Microsoft's Data indications (0x0115), which Wireshark never opens"),
-    "nDPI__stun_wa_call.pcapng": (104, "WhatsApp's types 0x0800-0x0805: Wireshark refuses methods above 0xff"),
-    "nDPI__wa_video.pcap": (65, "WhatsApp's types 0x0800-0x0805: Wireshark refuses methods above 0xff"),
-    "peafowl__whatsapp.pcap": (5, "WhatsApp's types 0x0800-0x0805: Wireshark refuses methods above 0xff"),
-}
-"""Messages that Wireshark does not list: how many, and why they are messages."""
 
 MULTIPLEXED = {("TracePcap__teams.pcap", "1424"), ("TracePcap__teams.pcap", "1427")}
 """Behind Microsoft's framing 0xFF10: from the client to the relay of its peer, whose two addresses these are."""
@@ -54,26 +47,14 @@ It pads attributes, too, which MS-TURN 2.2.2 does not: all but the header of its
 ends exactly at the end of each message, with known attributes only.
 """
 
-AFTER_INTEGRITY = "stands behind MESSAGE-INTEGRITY, where RFC 8489 section 9 has it ignored: we do, Wireshark shows it"
 DIFFERENT = {
-    (
-        "arkime__stun.pcap",
-        "realm",
-    ): "Microsoft numbers REALM 0x0015 (MS-TURN 2.2.2.14), which Wireshark reads as a NONCE",
-    (
-        "nDPI__stun_signal.pcapng",
-        "use_candidate",
-    ): "libwebrtc nominates with 0xC001 here, which Wireshark does not know",
-    (
-        "nDPI__stun.pcap",
-        "username",
-    ): "USERNAME whose length counts its padding, too: three NUL bytes, for which Wireshark's view writes all in hex",
+    ("arkime__stun.pcap", "realm"): MS_REALM,
+    ("nDPI__stun_signal.pcapng", "use_candidate"): NOMINATION,
+    ("nDPI__stun.pcap", "username"): PADDED_USERNAME,
     ("srtp_decoder__WebRTC_PCMA_Turn_SDES_Call_1.pcap", "software"): AFTER_INTEGRITY,
     ("srtp_decoder__WebRTC_PCMA_p2p_SDES_Call_1.pcap", "software"): AFTER_INTEGRITY,
     ("srtp_decoder__wifi-tcp_to_3g.pcap", "software"): AFTER_INTEGRITY,
-    ("zeek-spicy-stun__stun-attribute-length-ffff.pcap", "mapped"): (
-        "the address claims to be 65535 bytes long; Wireshark starts over in the middle of it, we keep it as damaged"
-    ),
+    ("zeek-spicy-stun__stun-attribute-length-ffff.pcap", "mapped"): OVERRUN,
 }
 """(file, column) -> why values differ, and who is right."""
 
