@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stunpcap.errors import UsageError
+from stunpcap.ice.columns import Ints
 from stunpcap.schema import SESSION_STATE
 from stunpcap.summary import summarise
 from stunpcap.summary.model import Direction, Pair, Session
@@ -178,25 +179,25 @@ def asked_servers(trace: Trace, session: int | None) -> Table:
     to_server = ~np.isin(table["kind"], [kinds.index("check"), kinds.index("consent")]) & (table["session_id"] < 0)
     if session is None:
         return table.take(to_server)
-    ends, others = _endpoints(trace, session)
-    addresses = table.pools.endpoints.addresses
-    own_hosts = np.unique(addresses[sorted(ends)]) if ends else np.zeros(0, np.int64)
+    own, others = _endpoints(trace, session)
     row = tables.sessions["session_id"] == session
     start, end = int(tables.sessions["start"][row][0]), int(tables.sessions["end"][row][0])
     time = np.where(table["first_time"] == NAT, table["response_time"], table["first_time"])
-    near = (time >= start - GATHERING_BEFORE) & (time <= end)
-    left = np.isin(table["src"], sorted(ends))
-    beside = np.isin(addresses[table["src"]], own_hosts) & ~np.isin(table["src"], sorted(others)) & near
-    return table.take(to_server & (left | beside))
+    near = to_server & (time >= start - GATHERING_BEFORE) & (time <= end)
+    senders = np.setdiff1d(table["src"][near], others)
+    words = table.pools.endpoints.words
+    hosts = {words[number, :4].tobytes() for number in own.tolist()}
+    beside = senders[[words[number, :4].tobytes() in hosts for number in senders.tolist()]]
+    return table.take(to_server & np.isin(table["src"], own) | near & np.isin(table["src"], beside))
 
 
-def _endpoints(trace: Trace, session: int) -> tuple[set[int], set[int]]:
+def _endpoints(trace: Trace, session: int) -> tuple[Ints, Ints]:
     """Addresses that candidates of the session have, and those that other sessions' have."""
-    found: tuple[set[int], set[int]] = (set(), set())
     tables = trace.tables
-    for table, columns in ((tables.candidates, ("address", "base")), (tables.pairs, ("src", "dst"))):
-        own = table["session_id"] == session
-        for column in columns:
-            found[0].update(table[column][own].tolist())
-            found[1].update(table[column][~own].tolist())
-    return found[0] - {-1}, found[1] - {-1}
+    places = ((tables.candidates, ("address", "base")), (tables.pairs, ("src", "dst")))
+    found = []
+    for wanted in (True, False):
+        parts = [table[name][(table["session_id"] == session) == wanted] for table, names in places for name in names]
+        found.append(np.unique(np.concatenate(parts)))
+    own, others = (one[one >= 0] for one in found)
+    return own, others

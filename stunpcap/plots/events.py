@@ -24,7 +24,7 @@ from stunpcap.plots.choose import (
     start_of,
 )
 from stunpcap.plots.styles import PACKETS
-from stunpcap.plots.tidy import Columns, records, tidy
+from stunpcap.plots.tidy import Columns, tidy
 from stunpcap.table import NAT, Table
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def timeline_data(trace: Trace, *, session: int | None = None, vantage: str | No
     told = told[told["vantage"] == vantage].reset_index(drop=True)
     if told.empty:
         return tidy([], COLUMNS)
-    parts = [_sent(tables.messages, told), _came_back(told), _rejected(trace, told)]
+    senders = np.unique(np.concatenate([table["src"] for table in transactions]))
+    parts = [_sent(tables.messages, told, senders), _came_back(told), _rejected(trace, told)]
     if number is not None:
         parts += [_handshake(tables.dtls, number, str(vantage)), _media(tables.activity, number, str(vantage))]
     events = pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
@@ -122,9 +123,15 @@ def lanes_of(pairs: list[BothWays]) -> dict[tuple[str, str], tuple[int, str]]:
     return found
 
 
-def _sent(messages: Table, told: pd.DataFrame) -> pd.DataFrame:
+def _sent(messages: Table, told: pd.DataFrame, senders: Any) -> pd.DataFrame:
     """Every transmission of the requests of these transactions."""
-    requests = messages.take((messages["class"] == messages.code("class", "request")) & ~messages["duplicate"])
+    vantage = messages.pools.texts.number(str(told["vantage"].iloc[0]))
+    requests = messages.take(
+        (messages["class"] == messages.code("class", "request"))
+        & ~messages["duplicate"]
+        & (messages["vantage"] == vantage)
+        & np.isin(messages["src"], senders)
+    )
     keys = told[[*KEY, "kind"]].drop_duplicates(KEY)
     columns = pd.DataFrame(
         {
@@ -188,8 +195,8 @@ def _rejected(trace: Trace, told: pd.DataFrame) -> pd.DataFrame:
 
 def _of(table: Table, number: int, vantage: str) -> Table:
     """Rows of one session and capture."""
-    name = [text for text, value in enumerate(table.pools.texts.values) if value == vantage]
-    return table.take((table["session_id"] == number) & np.isin(table["vantage"], name))
+    name = table.pools.texts.number(vantage)
+    return table.take((table["session_id"] == number) & (table["vantage"] == name))
 
 
 def _handshake(table: Table, number: int, vantage: str) -> pd.DataFrame:
@@ -242,37 +249,28 @@ def _media(table: Table, number: int, vantage: str) -> pd.DataFrame:
 
 
 def _in_lanes(events: pd.DataFrame, lanes: dict[tuple[str, str], tuple[int, str]]) -> pd.DataFrame:
-    """Events with their lanes, in the order in which these are drawn."""
-    rows: list[dict[str, Any]] = []
+    """Events with their lanes: servers first, by when they were asked, then pairs in their order."""
+    events = events.sort_values("ns", kind="stable", ignore_index=True)
+    to_pair = events["asked"].isin(("check", "consent"))
+    to_stun = events["asked"].isin(TO_STUN_SERVERS)
+    events["group"] = np.where(to_pair, "pair", np.where(to_stun, "gathering", "turn"))
+    of_lane = events.groupby(["group", "src", "dst"], sort=False).ngroup()
+    firsts = events[["group", "src", "dst"]].assign(number=of_lane).drop_duplicates("number")
     order = {ends: at for at, ends in enumerate(lanes)}
-    for event in records(events.sort_values("ns", kind="stable")):
-        ends = event["src"], event["dst"]
-        if event["asked"] in ("check", "consent"):
-            kind_of_lane = "pair"
-        else:
-            kind_of_lane = "gathering" if event["asked"] in TO_STUN_SERVERS else "turn"
-        pair_id, direction = lanes.get(ends, (None, "")) if kind_of_lane == "pair" else (None, "")
-        rows.append(
-            event
-            | {
-                "group": kind_of_lane,
-                "pair_id": pair_id,
-                "direction": direction,
-                "kind": event["event"],
-                "packets": event["packets"],
-            }
-        )
-    firsts: dict[tuple[str, str, str], int] = {}
-    for row in rows:
-        firsts.setdefault((row["group"], row["src"], row["dst"]), len(firsts))
-    ranked = sorted(
-        firsts,
-        key=lambda key: (GROUPS.index(key[0]), order.get(key[1:], len(order)) if key[0] == "pair" else 0, firsts[key]),
-    )
-    lane = {key: at for at, key in enumerate(ranked)}
-    for row in rows:
-        row["lane"] = lane[row["group"], row["src"], row["dst"]]
-    return tidy(rows, COLUMNS).sort_values(["lane", "time_s"], kind="stable", ignore_index=True)
+    known = [
+        (GROUPS.index(kind), order.get((src, dst), len(order)) if kind == "pair" else 0, number)
+        for kind, src, dst, number in firsts.itertuples(index=False)
+    ]
+    lane_of = {number: lane for lane, (_, _, number) in enumerate(sorted(known))}
+    told = {
+        number: lanes.get((src, dst), (None, "")) if kind == "pair" else (None, "")
+        for kind, src, dst, number in firsts.itertuples(index=False)
+    }
+    events["lane"] = of_lane.map(lane_of)
+    events["pair_id"] = of_lane.map({number: pair for number, (pair, _) in told.items()}).astype("Int64")
+    events["direction"] = of_lane.map({number: direction for number, (_, direction) in told.items()})
+    events["kind"] = events["event"]
+    return tidy(events, COLUMNS).sort_values(["lane", "time_s"], kind="stable", ignore_index=True)
 
 
 def verdicts(pairs: list[BothWays]) -> dict[tuple[str, str], tuple[str, int, int]]:

@@ -340,3 +340,51 @@ def test_draws_where_it_is_told_and_in_the_dark() -> None:
     figure, ax = pyplot.subplots()
     assert ladder(read(ANSWERED), ax=ax, dark=True) is ax
     assert figure.axes == [ax]
+
+
+CONNECTED = """
+    A = 10.0.0.1:1000
+    B = 10.0.0.2:2000
+    0.0   A > B  request t1 user=bbbb:aaaa prio=1 controlling use
+    0.1   B > A  success t1 mapped=A
+"""
+
+
+def test_dtls_and_media_follow_the_checks() -> None:
+    trace = read(
+        CONNECTED
+        + """
+        0.2   A > B  dtls-hello
+        0.3   B > A  rtp
+        0.4   B > A  rtp
+        9     end
+    """
+    )
+    hello, media = [row for row in table(trace) if row["event"] in ("dtls", "media")]
+    assert (hello["label"], hello["source"], hello["frame"]) == ("DTLS ClientHello: no answer seen", "A", 3)
+    assert hello["fate"] == "no-answer"
+    assert (media["source"], media["target"], media["frame"]) == ("B", "A", 4)
+    assert media["label"] == "first RTP; 2 packets until 0.400 s"
+
+
+def test_an_alert_is_named() -> None:
+    said = table(stunpcap.read(*captures("dtls-alert", "offerer")))
+    hello = next(row for row in said if row["label"].startswith("DTLS ClientHello"))
+    alert = next(row for row in said if row["label"].startswith("DTLS alert"))
+    assert hello["frame"] < alert["frame"]
+    assert said.index(alert) > [row["event"] for row in said].index("nomination")
+
+
+def test_folds_say_what_became_of_them() -> None:
+    body = "\n".join(
+        f"{n} A > B request t{n} user=bbbb:aaaa prio=1 controlling\n"
+        + f"{n}.1 B > A {'success' if n % 2 else 'error'} t{n} {'mapped=A' if n % 2 else 'code=487'}"
+        for n in range(1, 13)
+    )
+    trace = read(f"A = 10.0.0.1:1000\nB = 10.0.0.2:2000\n{body}\n90 end")
+    said = table(trace)
+    (fold,) = [row for row in said if row["event"] == "fold"]
+    # The first three runs and the last are told; of the 8 others every other one was answered.
+    assert fold["stands_for"] == 8
+    assert "4 answered, 4 refused" in fold["label"]
+    assert sum(row["stands_for"] for row in said) == 12
