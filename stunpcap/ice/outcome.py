@@ -137,12 +137,15 @@ def _stuck(directed: Directed, count: int) -> Any:
     """For each session whether an agent has tried pairs of its own and all failed.
 
     It has no valid pair then, whatever the other one nominates (RFC 8445 section 7.3.1.5): one that ignores
-    peer-reflexive candidates, say.  An ICE-lite agent tries none.
+    peer-reflexive candidates, say.  An ICE-lite agent tries none.  Where one capture was taken at the agent, others do
+    not count: behind a NAT an answer may look right that arrives from a wrong address.
     """
     pairs = directed.table
     agent = (pairs["session_id"] - 1) * 2 + directed.side
-    tries = count_in(agent, 2 * count) > 0
-    hopes = count_in(agent, 2 * count, pairs["state"] != STATE["failed"]) > 0
+    told = count_in(agent, 2 * count, directed.at_src) > 0
+    counts = directed.at_src | ~told[agent]
+    tries = count_in(agent, 2 * count, counts) > 0
+    hopes = count_in(agent, 2 * count, counts & (pairs["state"] != STATE["failed"])) > 0
     return (tries & ~hopes).reshape(count, 2).any(axis=1)
 
 

@@ -20,7 +20,7 @@ from stunpcap.ice.sessions import Agents
 from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import KIND, OUT, Correlated
 from stunpcap.ice.ways import KIND_CODE, NEVER, Clues, find_ways
-from stunpcap.schema import CANDIDATE_TYPE, PAIR_STATE, PATH
+from stunpcap.schema import CANDIDATE_TYPE, PAIR_STATE, PATH, PLACE
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.vantage import Vantage
 
@@ -46,6 +46,8 @@ class Directed:
     """Answer to the pair's first nomination that counted, at the same vantage; NEVER if there was none."""
     evidence: Table
     """What `path` was concluded from."""
+    at_src: Any
+    """Whether the capture was taken at the sender: nobody knows better what its checks came to."""
 
 
 def build_pairs(
@@ -163,7 +165,27 @@ def build_pairs(
         },
     )
     first_here = first_of(row_of, count)
-    return Directed(frame_table, of_transaction, reverse, side, nominated_time[first_here], clues.table(pools))
+    return Directed(
+        frame_table,
+        of_transaction,
+        reverse,
+        side,
+        nominated_time[first_here],
+        clues.table(pools),
+        _at_src(frame_table, places, pools),
+    )
+
+
+def _at_src(pairs: Table, places: dict[int, Place], pools: Pools) -> Any:
+    """Rows of pairs whose capture was taken at `src`, and not on a link that both ends share."""
+    address_of = pools.endpoints.addresses
+    src, dst = address_of[pairs["src"]], address_of[pairs["dst"]]
+    here = np.zeros(len(pairs), np.bool_)
+    for number, place in places.items():
+        if place.place == PLACE.index("endpoint"):
+            local = list(place.local)
+            here |= (pairs["vantage"] == number) & np.isin(src, local) & ~np.isin(dst, local)
+    return here
 
 
 def _in_order_of_time(groups: Ints, count: int, by_time: Ints) -> Ints:
