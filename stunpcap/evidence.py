@@ -92,7 +92,7 @@ KINDS = (
         "received-here",
         "delivered",
         "medium",
-        "low where the capture's place is not clear",
+        "",
         "the capture was taken at `dst`, or on its own link, as far as the time to live can tell: packets in it have "
         "arrived there. The host's own firewall comes after the capture, so the agent may not have had them",
         "",

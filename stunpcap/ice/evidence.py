@@ -16,8 +16,7 @@ from stunpcap.ice.hints import note_hints
 from stunpcap.ice.place import Place
 from stunpcap.ice.timers import MILLISECOND, SECOND
 from stunpcap.ice.transactions import OUT, Correlated
-from stunpcap.ice.ways import LOW, MEDIUM, NEVER, Clues, Ways
-from stunpcap.schema import CONFIDENCE, PLACE
+from stunpcap.ice.ways import HIGH, LOW, MEDIUM, NEVER, Clues, Ways
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.vantage import Vantage
 from stunpcap.wire import counters as kinds
@@ -104,9 +103,16 @@ def note_answers(clues: Clues, checks: Checks) -> None:
     note("answered-elsewhere", way, elsewhere)
     note("seen-as", way, elsewhere & (response_dst != src), response_dst, dst)
     note("answer-rewritten", back, elsewhere & (response_src != dst), response_src, response_dst)
-    icmp = outcome == OUT["icmp"]
+    icmp = np.flatnonzero(outcome == OUT["icmp"])
+    total = len(clues.ways)
+    few = (count_in(way[icmp], total) < REPEATED) & (count_in(way, total, checks.answered) > 0)
     clues.add(
-        "icmp", way[icmp], checks["first_time"][icmp], checks["icmp_frame"][icmp], until=checks["last_time"][icmp]
+        "icmp",
+        way[icmp],
+        checks["first_time"][icmp],
+        checks["icmp_frame"][icmp],
+        until=checks["last_time"][icmp],
+        strength=np.where(few, LOW, HIGH),
     )
 
 
@@ -124,12 +130,6 @@ def note_arrivals(clues: Clues, checks: Checks, places: dict[int, Place], pools:
     """What was captured at its receiver has arrived there."""
     ways = clues.ways
     here = at_receiver(ways, places, pools)
-    sure = [
-        number
-        for number, place in places.items()
-        if place.place == PLACE.index("endpoint") and place.confidence != CONFIDENCE.index("low")
-    ]
-    strength = np.where(np.isin(ways.vantage, sure), MEDIUM, LOW)
     back = ways.back[checks.way]
     asks = here[checks.way] & (checks["transmissions"] > 0)
     answers = here[back] & checks.answered
@@ -139,7 +139,6 @@ def note_arrivals(clues: Clues, checks: Checks, places: dict[int, Place], pools:
         np.concatenate([checks["first_time"][asks], checks["response_time"][answers]]),
         np.concatenate([checks["request_frame"][asks], checks["response_frame"][answers]]),
         until=np.concatenate([checks["last_time"][asks], checks["response_time"][answers]]),
-        strength=strength,
     )
 
 

@@ -297,3 +297,44 @@ def test_stays_quiet(case: Case):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
 def test_near_miss(case: Case):
     assert found(case, case.near) == []
+
+
+# What makes it worth less
+
+REPEATED = f"1 B > A request u {B_A}\n 1.01 A > B success u mapped=B\n 3 B > A request u {B_A}\n"
+
+LESS = (
+    ("heard", A, B, asked([0, 2.5, 5]), "pcap"),
+    ("unheard", A, B, asked([0]) + REPEATED, "pcap"),
+    ("one-sided", A, B, UNANSWERED + asked([3]) + "60 end", "pcap"),
+    ("icmp", A, B, ANSWERED + f"9 A > B request a9 {A_B}\n 9.1 B > A icmp 3/3 quotes=a9\n 60 end", "pcap"),
+    ("vanished", A, B, {"a": at_a(heard() + f"3 A > B request z {A_B}\n"), "b": at_b(heard())}, "cooked"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "src", "dst", "texts", "form"), LESS, ids=[one[0] for one in LESS])
+def test_weaker(kind, src, dst, texts, form):
+    hits = found(Case(kind, src, dst, texts, "", "", form=form), texts)
+    assert [hit["strength"] for hit in hits] == ["low"]
+
+
+def test_every_weaker_form_is_shown():
+    assert {one[0] for one in LESS} == {kind.name for kind in KINDS if kind.weaker}
+
+
+def test_a_capture_of_what_one_host_sent_misses_nothing():
+    """B's capture holds answers to checks of A that it does not hold: what arrived was not captured."""
+    sent = "".join(f"{n + 0.6} B > A success a{n} mapped=A\n" for n in range(5))
+    texts = {"a": at_a(heard() + CROSSING), "b": at_b(heard() + sent)}
+    assert not [row for row in evidence(texts, "cooked") if row["evidence"] == "vanished"]
+
+
+def test_evidence_belongs_to_its_session():
+    trace = read(NAMED + ANSWERED)
+    assert set(trace.select(session=1).evidence["evidence"]) == set(trace.evidence["evidence"]) == {"answered"}
+
+
+def test_empty():
+    frame = read("0 end").evidence
+    assert len(frame) == 0
+    assert list(frame["evidence"].cat.categories) == list(NAMES)
