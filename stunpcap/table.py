@@ -238,6 +238,11 @@ class Table:
             case Kind.TIME:
                 texts = (np.datetime_as_string(stored.view("datetime64[ns]")).astype(object) + "Z").tolist()
                 return [None if text == "NaTZ" else text for text in texts]
+            case Kind.CATEGORY | Kind.TEXT:
+                known = declared.levels if declared.kind is Kind.CATEGORY else self.pools.texts.values
+                return [known[number] if number >= 0 else None for number in stored.tolist()]
+            case Kind.INTEGER:
+                return [None if number == MISSING else number for number in stored.tolist()]
             case Kind.FLAG | Kind.COUNT:
                 return list(stored.tolist())
             case _:

@@ -9,32 +9,34 @@ import click
 from stunpcap import __version__
 
 COMMANDS = {
-    "summary": "stunpcap.cli.overview:summary",
-    "findings": "stunpcap.cli.frames:findings",
-    "sessions": "stunpcap.cli.frames:sessions",
-    "pairs": "stunpcap.cli.frames:pairs",
-    "evidence": "stunpcap.cli.frames:evidence",
-    "candidates": "stunpcap.cli.frames:candidates",
-    "allocations": "stunpcap.cli.frames:allocations",
-    "permissions": "stunpcap.cli.frames:permissions",
-    "channels": "stunpcap.cli.frames:channels",
-    "mappings": "stunpcap.cli.frames:mappings",
-    "transactions": "stunpcap.cli.frames:transactions",
-    "messages": "stunpcap.cli.frames:messages",
-    "flows": "stunpcap.cli.frames:flows",
-    "dtls": "stunpcap.cli.frames:dtls",
-    "handshakes": "stunpcap.cli.frames:handshakes",
-    "streams": "stunpcap.cli.frames:streams",
-    "activity": "stunpcap.cli.frames:activity",
-    "names": "stunpcap.cli.frames:names",
-    "vantages": "stunpcap.cli.frames:vantages",
-    "defects": "stunpcap.cli.frames:defects",
-    "ladder": "stunpcap.cli.ladder:ladder",
-    "show": "stunpcap.cli.show:show",
-    "explain": "stunpcap.cli.explain:explain",
-    "completion": "stunpcap.cli.completion:completion",
+    "summary": ("stunpcap.cli.overview:summary", "What happened: sessions, pairs, directions."),
+    "findings": ("stunpcap.cli.frames:findings", "What went wrong, why, and what would mend it."),
+    "sessions": ("stunpcap.cli.frames:sessions", "Two agents each, and how it ended."),
+    "pairs": ("stunpcap.cli.frames:pairs", "Candidate pairs, a row for each direction."),
+    "evidence": ("stunpcap.cli.frames:evidence", "What tells whether packets arrived."),
+    "candidates": ("stunpcap.cli.frames:candidates", "Addresses of the agents and their types."),
+    "allocations": ("stunpcap.cli.frames:allocations", "What TURN servers granted and refused."),
+    "permissions": ("stunpcap.cli.frames:permissions", "Which peers a TURN relay let through."),
+    "channels": ("stunpcap.cli.frames:channels", "TURN channels and their peers."),
+    "mappings": ("stunpcap.cli.frames:mappings", "How others saw local addresses (NAT)."),
+    "transactions": ("stunpcap.cli.frames:transactions", "Every request and what became of it."),
+    "messages": ("stunpcap.cli.frames:messages", "Every STUN message."),
+    "flows": ("stunpcap.cli.frames:flows", "All UDP and TCP flows, by what they hold."),
+    "dtls": ("stunpcap.cli.frames:dtls", "DTLS records of handshakes and alerts."),
+    "handshakes": ("stunpcap.cli.frames:handshakes", "DTLS handshakes and what they came to."),
+    "streams": ("stunpcap.cli.frames:streams", "RTP, RTCP and data, a row for each SSRC."),
+    "activity": ("stunpcap.cli.frames:activity", "Packets and bytes in each second."),
+    "names": ("stunpcap.cli.frames:names", "Names asked for over mDNS."),
+    "vantages": ("stunpcap.cli.frames:vantages", "The captures: size, times, place."),
+    "defects": ("stunpcap.cli.frames:defects", "What was damaged, odd or not read."),
+    "ladder": ("stunpcap.cli.ladder:ladder", "The course of a session as a sequence diagram."),
+    "show": ("stunpcap.cli.show:show", "All STUN messages of one frame in full."),
+    "explain": ("stunpcap.cli.explain:explain", "What a finding means."),
+    "completion": ("stunpcap.cli.completion:completion", "Completion for bash, zsh or fish."),
 }
-"""Command -> where it is; in the order of the help."""
+"""Command -> where it is, and what the help says of it; in the order of the help.
+
+The help imports none of them, so it stands here once more; tests hold it to what the command itself says."""
 
 
 class Lazy(click.Group):
@@ -48,10 +50,15 @@ class Lazy(click.Group):
         """The command of a name, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
 
 
 @click.group(

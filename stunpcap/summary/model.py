@@ -5,7 +5,10 @@ Times are ISO 8601 texts (UTC, nanoseconds), durations seconds, addresses texts 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import functools
+import operator
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from stunpcap.summary.findings import Found
@@ -254,4 +257,13 @@ class Summary:
 
 def shallow(part: Any) -> dict[str, Any]:
     """One of these objects as a dictionary, the objects in it as they are: what a JSON encoder asks for."""
-    return {name: getattr(part, name) for name in part.__dataclass_fields__}
+    names, get = _reader(part.__class__)
+    return dict(zip(names, get(part), strict=True))
+
+
+@functools.cache
+def _reader(kind: type) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """The fields of a class, and a function that gives their values at once."""
+    names = tuple(field.name for field in fields(kind))
+    one = operator.attrgetter(*names)
+    return names, one if len(names) > 1 else lambda part: (one(part),)
