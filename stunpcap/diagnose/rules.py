@@ -36,6 +36,7 @@ FAMILIES = {
     "restarts": "ICE itself: restarts",
     "pace": "ICE itself: timing of checks",
     "consent": "What came after ICE: consent",
+    "alerts": "What came after ICE: DTLS alerts",
     "handshake": "What came after ICE: DTLS",
     "afterwards": "What came after ICE: media",
     "capturing": "The capture itself",
