@@ -15,7 +15,9 @@ from stunpcap.cli.output import write
 @SESSION
 @click.option("--vantage", metavar="NAME", help="Which capture; default: the one that saw most of the session.")
 @click.option("--full", is_flag=True, help="Every request, instead of those that tell the story.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="How many arrows at most; default: 40, or all.")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), help="How many arrows at most; default: about 40, or all."
+)
 @click.option(
     "--width",
     metavar="COLUMNS",

@@ -48,7 +48,7 @@ def build_ladder(
     full
         Every request, instead of those that tell the story.
     limit
-        How many steps at most; default: 40 of a story, all where `full`.
+        How many steps at most; default: about 40 of a story, all where `full`.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def build_ladder(
         runs = [Run(row, None, 0.0) for row in _in_time(mine, rows).tolist()]
         runs = runs[:limit]
     else:
-        runs = choose_runs(runs, (limit or LINES) - 2)
+        runs = choose_runs(runs, max((limit or LINES) - 2, 3))
     chosen = np.array([run.row for run in runs], np.int64)
     known = Known(
         mine=mine,

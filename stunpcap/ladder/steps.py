@@ -148,13 +148,13 @@ def _request_fate(row: Row, known: Known) -> str:
             return "rejected"
     if row["outcome"] == "unfinished":
         return "open"
-    if _is_here(row["dst"], known) or row["transaction_id"] in known.arrived:
+    if is_here(row["dst"], known) or row["transaction_id"] in known.arrived:
         return "ignored"
     # That others arrived in this direction says nothing of this one.
     return "lost" if known.paths.get((row["src"], row["dst"])) == "lost" else "no-answer"
 
 
-def _is_here(end: str, known: Known) -> bool:
+def is_here(end: str, known: Known) -> bool:
     """The capture was taken at the receiver itself; a relayed address is not where its packets are heard."""
     return host(end) in known.parties.facts.here and end not in known.parties.facts.relays
 
@@ -165,7 +165,7 @@ def _answer_fate(row: Row, src: str, dst: str, known: Known) -> str:
     if row["unheard"]:
         return "lost"
     # Captured at the one who had asked, it has arrived.
-    if _is_here(dst, known) or row["kind"] not in ("check", "consent"):
+    if is_here(dst, known) or row["kind"] not in ("check", "consent"):
         return "seen"
     return "lost" if known.paths.get((src, dst)) == "lost" else "seen"
 

@@ -9,7 +9,7 @@ import numpy as np
 from stunpcap.analysis import Tables
 from stunpcap.ladder.model import Step
 from stunpcap.ladder.parties import Parties, Route
-from stunpcap.ladder.steps import Known, way_of
+from stunpcap.ladder.steps import Known, is_here, way_of
 from stunpcap.ladder.words import moment
 from stunpcap.schema import OPAQUE, TRANSPORT
 from stunpcap.summary.model import Session
@@ -18,6 +18,7 @@ from stunpcap.table import NAT, Table
 
 FLIGHTS = 8
 """DTLS flights that are told of a story."""
+_SPOKEN = ("handshake", "alert", "change-cipher-spec")
 _TCP = TRANSPORT.index("tcp")
 
 
@@ -66,31 +67,26 @@ def _flights(
     dtls: Table, parties: Parties, vantage: int, known: Known, session: Session, most: int | None
 ) -> list[Step]:
     """Handshake records of one end in a row are a flight; what is sent again is told once."""
-    picked = (dtls["session_id"] == session.session_id) & (dtls["vantage"] == vantage) & ~dtls["duplicate"]
+    told = (dtls["handshake"] >= 0) | np.isin(dtls["content"], [dtls.code("content", name) for name in _SPOKEN])
+    picked = (dtls["session_id"] == session.session_id) & (dtls["vantage"] == vantage) & told & ~dtls["duplicate"]
     rows = np.flatnonzero(picked)
     rows = rows[np.argsort(dtls["time"][rows], kind="stable")]
     said = dtls.take(rows)
     flights: list[dict[str, Any]] = []
-    columns = ("src", "dst", "content", "handshake", "alert", "retransmission", "frame", "version")
-    for place, (src, dst, content, handshake, alert, again, frame, version) in enumerate(
+    columns = ("src", "dst", "content", "handshake", "alert", "retransmission", "frame")
+    for place, (src, dst, content, handshake, alert, again, frame) in enumerate(
         zip(*(said.values(name) for name in columns), strict=True)
     ):
-        if content not in ("handshake", "alert", "change-cipher-spec"):
-            continue
-        names = ["alert " + (alert or "encrypted")] if content == "alert" else (handshake or "").split(", ")
-        names = [_message(name) for name in names if name and name != "encrypted"]
-        names += ["ChangeCipherSpec"] if content == "change-cipher-spec" else []
         last = flights[-1] if flights else None
         if last is None or (last["src"], last["dst"], last["again"]) != (src, dst, again) or content == "alert":
-            repeated = next((f for f in flights if again and f["src"] == src and f["again"]), None)
+            repeated = next((flight for flight in flights if again and flight["src"] == src and flight["again"]), None)
             if repeated is not None:
                 repeated["packets"] += 1
                 repeated["until"] = int(dtls["time"][rows[place]])
                 continue
             last = {"src": src, "dst": dst, "again": again, "names": [], "frame": frame, "at": place, "packets": 0}
-            last |= {"version": version, "until": int(dtls["time"][rows[place]])}
             flights.append(last)
-        last["names"] += [name for name in names if name not in last["names"]]
+        last["names"] = list(dict.fromkeys([*last["names"], *_names(content, handshake, alert)]))
         last["until"] = int(dtls["time"][rows[place]])
         last["packets"] += 1
     steps = []
@@ -98,14 +94,26 @@ def _flights(
         route = parties.route(flight["src"], flight["dst"])
         if route is None:
             continue
-        label = f"DTLS {', '.join(flight['names']) or 'handshake, encrypted'}"
+        names = flight["names"]
+        label = "DTLS handshake, encrypted" if names == ["encrypted"] else f"DTLS {', '.join(names)}"
         if flight["again"]:
             label += f": sent again, {count(flight['packets'], 'record')} until {moment(known.offset(flight['until']))}"
+        heard = any(other["src"] == flight["dst"] for other in flights)
+        fate = "seen" if heard else "ignored" if is_here(flight["dst"], known) else "no-answer"
+        label += "" if heard else ": no answer seen"
         at = int(rows[flight["at"]])
-        steps.append(
-            _step(known, route, flight["src"], flight["dst"], "dtls", "seen", label, dtls, at, "time", "frame")
-        )
+        steps.append(_step(known, route, flight["src"], flight["dst"], "dtls", fate, label, dtls, at, "time", "frame"))
     return steps
+
+
+def _names(content: str, handshake: str | None, alert: str | None) -> list[str]:
+    """What a record says, in the words of the RFC."""
+    if content == "alert":
+        return [f"alert {alert or 'unknown'}"]
+    if content == "change-cipher-spec":
+        return ["ChangeCipherSpec"]
+    names = (handshake or "encrypted").split(", ")
+    return ["encrypted" if name == "encrypted" else _message(name) for name in names]
 
 
 def _message(name: str) -> str:

@@ -59,7 +59,7 @@ def ladder_data(
     full
         Every request, instead of those that tell the story.
     limit
-        How many rows at most; default: 40 of a story, all where `full`.
+        How many rows at most; default: about 40 of a story, all where `full`.
 
     Returns
     -------
