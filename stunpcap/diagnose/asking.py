@@ -97,7 +97,7 @@ class Requests:
 
     def _hosts(self, rows: Ints, absent: int) -> Ints:
         peers = self.asked("peer", rows)
-        return np.where(peers >= 0, self.facts.pools.endpoints.addresses[peers], absent)
+        return np.where(peers >= 0, self.facts.host_of[peers], absent)
 
     def _among(self, rows: Ints, known: Ints, *more: Ints) -> Mask:
         names = ("vantage", "src", "dst")
@@ -120,7 +120,7 @@ class Requests:
 
     def granted_elsewhere(self, rows: Ints) -> bool:
         """Whether the hosts of all these rows were given a relayed address, by whatever server."""
-        address_of = self.facts.pools.endpoints.addresses
+        address_of = self.facts.host_of
         here = zip(self.table["vantage"][rows].tolist(), address_of[self.table["src"][rows]].tolist(), strict=True)
         return all(one in self._with_relay for one in here)
 
@@ -128,7 +128,7 @@ class Requests:
     def _with_relay(self) -> set[tuple[int, int]]:
         """Captures and hosts that were given a relayed address."""
         good = self.facts.has("transactions", "kind", "allocate") & self.facts.has("transactions", "outcome", "success")
-        hosts = self.facts.pools.endpoints.addresses[self.table["src"][good]]
+        hosts = self.facts.host_of[self.table["src"][good]]
         return set(zip(self.table["vantage"][good].tolist(), hosts.tolist(), strict=True))
 
     @functools.cached_property
@@ -146,7 +146,7 @@ class Requests:
 
     def harm(self, case: Case) -> int:
         """How bad it is that these were refused: not very where the same hosts got a relay all the same."""
-        if not self.facts.has("transactions", "kind", "allocate")[case.rows].all():
+        if not self.facts.have("transactions", case.rows, "kind", "allocate").all():
             return self.relay_harm(case)
         return WARNING if self.granted_elsewhere(case.rows) else harm_to_gathering(self.facts, case.session)
 

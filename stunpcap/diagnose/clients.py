@@ -90,12 +90,12 @@ def at_server(facts: Facts, row: int) -> bool:
 
 def _is_at(facts: Facts, vantage: int, end: int) -> bool:
     place = facts.places[vantage]
-    return place.place == PLACE.index("endpoint") and int(facts.pools.endpoints.addresses[end]) in place.local
+    return place.place == PLACE.index("endpoint") and int(facts.host_of[end]) in place.local
 
 
 def sessions_of(facts: Facts, rows: Ints) -> list[set[int]]:
     """For each row of `transactions` the sessions that it was made for; none if nothing tells."""
-    table, address_of = facts["transactions"], facts.pools.endpoints.addresses
+    table, address_of = facts["transactions"], facts.host_of
     clients = np.unique(table["src"][rows])
     of_end = _of_ends(facts, clients)
     of_host = sessions_of_hosts(facts, np.unique(address_of[clients]))
@@ -134,7 +134,7 @@ def _of_ends(facts: Facts, clients: Ints) -> dict[int, set[int]]:
 
 def sessions_of_hosts(facts: Facts, hosts: Ints) -> dict[tuple[int, int], set[int]]:
     """Capture and host -> sessions in which that host sends or gets checks directly."""
-    pairs, address_of = facts["pairs"], facts.pools.endpoints.addresses
+    pairs, address_of = facts["pairs"], facts.host_of
     found: dict[tuple[int, int], set[int]] = {}
     plain = pairs["carrier"] == CARRIER.index("plain")
     for name in ("src", "dst"):
@@ -150,7 +150,7 @@ def _of_relays(
     facts: Facts, clients: Ints
 ) -> tuple[dict[tuple[int, int, int], set[int]], dict[tuple[int, int, int, int], set[int]]]:
     """Capture, client and server -> sessions of its relays; the same for the client's host and user name."""
-    table, address_of = facts["allocations"], facts.pools.endpoints.addresses
+    table, address_of = facts["allocations"], facts.host_of
     exact: dict[tuple[int, int, int], set[int]] = {}
     of_user: dict[tuple[int, int, int, int], set[int]] = {}
     host = address_of[table["client"]] if len(table) else table["client"]

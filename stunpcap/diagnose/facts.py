@@ -60,6 +60,15 @@ class Facts:
         """Which rows of a table have one of these levels in a column."""
         return np.isin(self[frame][name], self.code(frame, name, *levels))
 
+    def have(self, frame: str, rows: Ints, name: str, *levels: str) -> Mask:
+        """The same for some rows: for those who ask often."""
+        return np.isin(self[frame][name][rows], self.code(frame, name, *levels))
+
+    @functools.cached_property
+    def host_of(self) -> Ints:
+        """For each endpoint the number of the first endpoint with the same address (`Endpoints.addresses`)."""
+        return self.pools.endpoints.addresses
+
     # Words
 
     def text(self, endpoint: int) -> str:

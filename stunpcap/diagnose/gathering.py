@@ -51,7 +51,7 @@ class Silent:
 
 def _silent(facts: Facts) -> Iterator[Silent]:
     """Servers that were asked to tell or to relay an address and never answered, though they were asked long enough."""
-    table, address_of = facts["transactions"], facts.pools.endpoints.addresses
+    table, address_of = facts["transactions"], facts.host_of
     plain = facts.has("transactions", "carrier", "plain")
     asking = facts.has("transactions", "kind", "gather", "allocate") & plain
     dead = asking & facts.has("transactions", "outcome", "icmp", "unanswered", "unfinished")
@@ -73,7 +73,7 @@ def _silent(facts: Facts) -> Iterator[Silent]:
         alone = (here, host) not in arrivals
         if not enough and (alone or int(table["transmissions"][case.everywhere].sum()) < ASKED):
             continue
-        relays = bool(facts.has("transactions", "kind", "allocate")[case.rows].any())
+        relays = bool(facts.have("transactions", case.rows, "kind", "allocate").any())
         over = (
             MISSING if table["transport"][lead] == TCP else tcp.get((here, host, int(address_of[case.server])), MISSING)
         )
@@ -95,7 +95,7 @@ def _given_up(facts: Facts, row: int) -> bool:
 
 def _stun_arrives(facts: Facts) -> set[tuple[int, int]]:
     """Captures and hosts to which STUN or media came by UDP."""
-    flows, address_of = facts["flows"], facts.pools.endpoints.addresses
+    flows, address_of = facts["flows"], facts.host_of
     carrying = flows["stun"] + flows["dtls"] + flows["rtp"] + flows["channel"] > 0
     rows = np.flatnonzero(carrying & (flows["carrier"] == CARRIER.index("plain")) & (flows["transport"] != TCP))
     return set(zip(flows["vantage"][rows].tolist(), address_of[flows["dst"][rows]].tolist(), strict=True))
@@ -113,7 +113,7 @@ def _senders_to(facts: Facts, ends: Ints) -> dict[tuple[int, int], set[int]]:
 
 def _tcp_that_works(facts: Facts) -> dict[tuple[int, int, int], int]:
     """Capture, client's and server's host -> row of `flows`: TCP from that server, accepted, or with data."""
-    flows, address_of = facts["flows"], facts.pools.endpoints.addresses
+    flows, address_of = facts["flows"], facts.host_of
     works = (flows["transport"] == TCP) & (flows["carrier"] == CARRIER.index("plain"))
     works &= (flows["bytes"] > 0) | ((flows["syn_ack"] > 0) & (flows["rst"] == 0))
     rows = np.flatnonzero(works)[::-1]
@@ -123,7 +123,7 @@ def _tcp_that_works(facts: Facts) -> dict[tuple[int, int, int], int]:
 
 def _servers_that_answer(facts: Facts) -> dict[tuple[int, int, bool], int]:
     """Capture, client's host, and whether relayed addresses are meant -> a server that gave one, or any address."""
-    table, address_of = facts["transactions"], facts.pools.endpoints.addresses
+    table, address_of = facts["transactions"], facts.host_of
     good = facts.has("transactions", "outcome", "success") & (table["session_id"] < 0)
     found: dict[tuple[int, int, bool], int] = {}
     for relays, kinds in ((True, ("allocate",)), (False, ("allocate", "gather"))):
@@ -172,7 +172,7 @@ def _unreachable(facts: Facts, silent: Silent) -> Hit:
     sent = int(table["transmissions"][case.rows].sum())
     icmp = [row for row in case.everywhere.tolist() if int(table["icmp"][row]) >= 0]
     came = f"ICMP {facts.word(int(table['icmp'][icmp[0]]))} came back" if icmp else "nothing came back"
-    relays = bool(facts.has("transactions", "kind", "allocate")[case.rows].any())
+    relays = bool(facts.have("transactions", case.rows, "kind", "allocate").any())
     lone = silent.alone and not icmp and at_client(facts, "transactions", lead)
     certain = int(table["transmissions"][case.rows].max()) >= CERTAIN and transport == "udp"
     said = [f"The STUN or TURN server {server} never answers {client}: {sent} requests{_in(held)}, {came}."]
@@ -246,7 +246,7 @@ def udp_blocked(facts: Facts) -> Iterator[Hit]:
     What to try: let UDP out to the TURN server; where that is not to be had, name the server with TCP and with TLS on
     port 443 as well.
     """
-    flows, table, address_of = facts["flows"], facts["transactions"], facts.pools.endpoints.addresses
+    flows, table, address_of = facts["flows"], facts["transactions"], facts.host_of
     checks = facts.has("transactions", "kind", "check") & facts.has("transactions", "carrier", "plain")
     checks &= table["transport"] != TCP
     tried = set(zip(table["vantage"][checks].tolist(), address_of[table["src"][checks]].tolist(), strict=True))

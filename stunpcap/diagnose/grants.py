@@ -101,7 +101,7 @@ def turn_permission_missing(facts: Facts) -> Iterator[Hit]:
     are over.
     """
     flows, relays, grants = facts["flows"], facts["allocations"], facts["permissions"]
-    address_of = facts.pools.endpoints.addresses
+    address_of = facts.host_of
     rows = np.flatnonzero(flows["carrier"] == CARRIER.index("send"))
     through = np.flatnonzero(flows["carrier"] == CHANNEL)
     rows = np.concatenate([rows, through[_channel_of(facts, through) >= 0]])

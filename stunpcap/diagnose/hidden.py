@@ -35,7 +35,7 @@ def opaque_turn_tls(facts: Facts) -> Iterator[Hit]:
     flows, port_of = facts["flows"], facts.pools.endpoints.port
     if not (flows["opaque"] > 0).any():
         return
-    table, address_of = facts["transactions"], facts.pools.endpoints.addresses
+    table, address_of = facts["transactions"], facts.host_of
     asking = facts.has("transactions", "kind", "gather", "allocate", "keepalive")
     known = set(address_of[table["dst"][asking]].tolist())
     mine = flows["opaque"] > 0

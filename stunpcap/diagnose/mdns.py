@@ -56,7 +56,7 @@ def mdns_unresolved(facts: Facts) -> Iterator[Hit]:
     asked &= over - names["first_time"] >= WAIT
     if not asked.any():
         return
-    address_of = facts.pools.endpoints.addresses
+    address_of = facts.host_of
     host = np.where(names["asked_by"] >= 0, address_of[names["asked_by"]], MISSING)
     known = sessions_of_hosts(facts, np.unique(host[asked]))
     for rows in groups(asked, names["vantage"], host):
@@ -112,7 +112,7 @@ def _weight(facts: Facts, row: int, session: int) -> tuple[int, int, str]:
     if session != MISSING:
         worked = not facts.not_working[session - 1]
         return (INFO if worked else WARNING), MEDIUM, " Other candidates were checked all the same."
-    names, flows, address_of = facts["names"], facts["flows"], facts.pools.endpoints.addresses
+    names, flows, address_of = facts["names"], facts["flows"], facts.host_of
     own = (flows["vantage"] == names["vantage"][row]) & (flows["carrier"] == CARRIER.index("plain"))
     mine = np.flatnonzero(own & (facts.pools.endpoints.words[flows["src"], 4] != MDNS))
     seen_here = address_of[flows["src"][mine]] == address_of[names["asked_by"][row]]

@@ -76,7 +76,7 @@ class Moves:
         """Of the clients of these transactions."""
         self._facts = facts
         table, relays = facts["transactions"], facts["allocations"]
-        address_of = facts.pools.endpoints.addresses
+        address_of = facts.host_of
         told = np.flatnonzero((table["mapped"] >= 0) & np.isin(table["src"], table["src"][rows]))
         self._told: dict[tuple[int, int, int], list[int]] = {}
         for row in told[np.argsort(table["first_time"][told], kind="stable")].tolist():
@@ -108,7 +108,7 @@ class Moves:
         """A relay of the same host and user from another port, where this port never had one."""
         table, relays = self._facts["transactions"], self._facts["allocations"]
         vantage, src, dst = _key(self._facts, row)
-        mine = self._relays.get((vantage, int(self._facts.pools.endpoints.addresses[src]), dst), [])
+        mine = self._relays.get((vantage, int(self._facts.host_of[src]), dst), [])
         if any(relays["client"][one] == src for one in mine):
             return MISSING
         before = [
