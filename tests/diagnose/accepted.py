@@ -43,6 +43,13 @@ _AT_SERVER = Accepted(
     "the agents ask the server for their outside addresses and never send it a check: it sees nothing of the call",
     ("none",),
 )
+_BEFORE_RESET = Accepted(
+    ("", "no-answer"),
+    "the router resets the answerer's TCP on its other side: no TCP comes by here, and the capture ends with the "
+    "offerer's last check",
+    ("checking",),
+)
+_BEFORE_DROP = Accepted(("",), "media goes both ways past this place: what the router drops has still to come")
 
 ACCEPTED: dict[str, Accepted] = {
     "*-one-way-drop/answerer": _RECEIVER,
@@ -112,6 +119,29 @@ ACCEPTED: dict[str, Accepted] = {
         ("", "consent-lost", "icmp-rejected"),
         "this agent needs no relay, and no packet here says that its peer's address is one",
     ),
+    "gave-up-early/*": Accepted(
+        ("", "no-answer"),
+        "nothing follows the last transmission, so each capture ends with it: that the agents stopped then, and not "
+        "the captures, cannot be seen",
+        ("checking",),
+    ),
+    "ice-tcp-refused/together": Accepted(
+        (), "the offerer's capture ends with its last check: that it gave up then cannot be seen", ("checking",)
+    ),
+    "ice-tcp-refused/offerer": _BEFORE_RESET,
+    "ice-tcp-refused/router-a": _BEFORE_RESET,
+    "dtls-one-way/answerer": Accepted(
+        (),
+        "at the client nothing tells a ClientHello that was lost from an answer that was",
+        any_direction=True,
+    ),
+    "dtls-large-lost/answerer": Accepted(
+        ("dtls-one-way",),
+        "here both datagrams of the ClientHello leave, and nothing comes back: that only the large one is lost is seen "
+        "behind the router",
+    ),
+    "media-one-way/offerer": _BEFORE_DROP,
+    "media-one-way/router-a": _BEFORE_DROP,
     "aiortc-nats-symmetric/server": _AT_SERVER,
     "libnice-nats-stun/server": _AT_SERVER,
     "nat-symmetric-one-end/server": _AT_SERVER,
