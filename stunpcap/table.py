@@ -228,25 +228,7 @@ class Table:
 
     def values(self, column: str) -> list[Any]:
         """One column as Python values; what is missing is None."""
-        declared = self.schema[column]
-        stored = self._columns[column]
-        match declared.kind:
-            case Kind.ENDPOINT:
-                there = stored[stored >= 0].tolist()
-                texts = dict(zip(there, self.pools.endpoints.texts(there), strict=True))
-                return [texts.get(number) for number in stored.tolist()]
-            case Kind.TIME:
-                texts = (np.datetime_as_string(stored.view("datetime64[ns]")).astype(object) + "Z").tolist()
-                return [None if text == "NaTZ" else text for text in texts]
-            case Kind.CATEGORY | Kind.TEXT:
-                known = declared.levels if declared.kind is Kind.CATEGORY else self.pools.texts.values
-                return [known[number] if number >= 0 else None for number in stored.tolist()]
-            case Kind.INTEGER:
-                return [None if number == MISSING else number for number in stored.tolist()]
-            case Kind.FLAG | Kind.COUNT:
-                return list(stored.tolist())
-            case _:
-                return [self._value(declared, value) for value in stored.tolist()]
+        return self._values(self.schema[column], self._columns[column])
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Rows as dictionaries of Python values; what is missing is None."""
@@ -254,28 +236,33 @@ class Table:
         for row in zip(*(self.values(name) for name in names), strict=True):
             yield dict(zip(names, row, strict=True))
 
-    def _value(self, declared: Column, stored: Any) -> Any:
+    def _values(self, declared: Column, stored: Array) -> list[Any]:
+        """What is stored as Python values."""
+        plain: list[Any] = stored.tolist()
         match declared.kind:
             case Kind.CATEGORY:
-                return declared.levels[stored] if stored >= 0 else None
-            case Kind.ENDPOINT:
-                return self.pools.endpoints.text(stored) if stored >= 0 else None
+                return [declared.levels[number] if number >= 0 else None for number in plain]
             case Kind.TEXT:
-                return self.pools.texts.values[stored] if stored >= 0 else None
+                known = self.pools.texts.values
+                return [known[number] if number >= 0 else None for number in plain]
+            case Kind.ENDPOINT:
+                there = [number for number in plain if number >= 0]
+                texts = dict(zip(there, self.pools.endpoints.texts(there), strict=True))
+                return [texts.get(number) for number in plain]
             case Kind.ID:
-                return hex_id(stored)
+                return [hex_id(words) for words in plain]
             case Kind.TIME:
-                return None if stored == NAT else when(stored)
+                moments = (np.datetime_as_string(stored.view("datetime64[ns]")).astype(object) + "Z").tolist()
+                return [None if moment == "NaTZ" else moment for moment in moments]
             case Kind.SECONDS:
-                return None if stored != stored else stored
-            case Kind.INTEGER:
-                return None if stored == MISSING else stored
-            case Kind.UNSIGNED:
-                return None if stored == NO_NUMBER else stored
+                return [None if value != value else value for value in plain]
+            case Kind.INTEGER | Kind.UNSIGNED:
+                absent = MISSING if declared.kind is Kind.INTEGER else NO_NUMBER
+                return [None if value == absent else value for value in plain]
             case Kind.FRAMES:
-                return list(stored)
+                return [list(frames) for frames in plain]
             case _:
-                return stored
+                return plain
 
     def to_frame(self) -> pd.DataFrame:
         """The public frame, with the dtypes that the schema promises."""
@@ -292,7 +279,7 @@ class Table:
                 return pd.Categorical.from_codes(stored.tolist(), categories=pd.Index(declared.levels))
             case Kind.ENDPOINT | Kind.TEXT:
                 used, inverse = distinct(stored)
-                texts = np.array([self._value(declared, int(number)) for number in used], object)
+                texts = np.array(self._values(declared, used), object)
                 return pd.Series(texts[inverse] if len(used) else [], dtype="str")
             case Kind.ID:
                 return pd.Series([hex_id(words) for words in stored.tolist()], dtype="str")
