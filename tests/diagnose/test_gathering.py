@@ -18,6 +18,7 @@ ENDS = """
 FAILS = checks("A > B", "a")
 WORKS = checks("A > B", "a", answer="B > A success ID mapped=A", and_="controlling use")
 BACK = checks("B > A", "b", user="a:b", answer="A > B success ID mapped=B", and_="controlled")
+BACK += "".join(f"{at}.5 A > B rtp\n{at}.6 B > A rtp\n" for at in range(1, 14))
 TIMES = (0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5)
 """RFC 8489 section 6.2.1."""
 
