@@ -238,7 +238,7 @@ def _legend(ladder: Ladder, page: _Page) -> Iterator[str]:
     right, lane = page.mark("right"), page.mark("lane")
     said = []
     if fates & set(NEVER_ARRIVED):
-        said.append(f"{line}{cross} {lane} did not arrive")
+        said.append(f"{line}{cross} {lane} did not arrive" + (", or was rejected" if "rejected" in fates else ""))
     if "no-answer" in fates:
         said.append(f"{dashed}{cross}{lane} no answer seen: whether it arrived is not known")
     if "ignored" in fates or "discarded" in fates:

@@ -71,6 +71,8 @@ class Link:
     path: str
     sent: int
     answered: int
+    refused: int
+    "Of the requests to a server: those refused, a first 401 and 438 aside."
     outcome: str
     pair_id: int | None
     direction: str
@@ -162,6 +164,7 @@ def _link(both: BothWays, direction: str, way: Way, src: str, dst: str, facts: F
         path=seen.path,
         sent=seen.requests_sent,
         answered=seen.responses_received,
+        refused=0,
         outcome=seen.outcome,
         pair_id=both.pair.pair_id,
         direction=direction,
@@ -191,11 +194,13 @@ def _once(links: list[Link], facts: Facts) -> list[Link]:
 
 def _requests(asked: Table, facts: Facts) -> list[Link]:
     """What was asked of servers, by whom, and whether they answered: a link for each that asked and each asked."""
-    rows: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    columns = ("src", "dst", "outcome", "vantage")
-    for src, dst, outcome, vantage in zip(*(asked.values(name) for name in columns), strict=True):
+    rows: dict[tuple[str, str], list[tuple[str, str, bool]]] = {}
+    columns = ("src", "dst", "outcome", "vantage", "error_code", "username")
+    for src, dst, outcome, vantage, code, user in zip(*(asked.values(name) for name in columns), strict=True):
         if src in facts.agent_of and dst in facts.servers and src not in facts.behind:
-            rows.setdefault((src, dst), []).append((outcome, vantage))
+            # The first 401 only asks for credentials, 438 for a fresh nonce.
+            refused = outcome == "error" and code != 438 and (code != 401 or user is not None)
+            rows.setdefault((src, dst), []).append((outcome, vantage, refused))
     # Ports of one host that asked the same server are alike: the one that is part of a pair, else the first, is shown.
     shown: dict[tuple[str, str], tuple[str, str]] = {}
     for src, dst in sorted(rows, key=lambda way: way[0] in facts.asking):
@@ -203,7 +208,8 @@ def _requests(asked: Table, facts: Facts) -> list[Link]:
     links = []
     for src, dst in shown.values():
         told = [one for (a, b), some in rows.items() if (host(a), b) == (host(src), dst) for one in some]
-        answered = sum(outcome in ("success", "error") for outcome, _ in told)
+        answered = sum(outcome in ("success", "error") for outcome, _, _ in told)
+        refused = sum(one for _, _, one in told)
         links.append(
             _plain(
                 "requests",
@@ -213,7 +219,8 @@ def _requests(asked: Table, facts: Facts) -> list[Link]:
                 state="succeeded" if answered else "failed",
                 sent=len(told),
                 answered=answered,
-                outcome=f"{answered} of {len(told)} answered",
+                refused=refused,
+                outcome=f"{answered} of {len(told)} answered" + (f", {refused} refused" if refused else ""),
                 vantage=told[0][1],
             )
         )
@@ -242,7 +249,7 @@ def _belonging(used: set[str], facts: Facts) -> Iterable[Link]:
 
 def _plain(kind: str, src: str, dst: str, **told: object) -> Link:
     """A link that is no pair's."""
-    link = Link(kind, src, dst, "", "", "", 0, 0, "", None, "", False, False, "")
+    link = Link(kind, src, dst, "", "", "", 0, 0, 0, "", None, "", False, False, "")
     return replace(link, **told)  # type: ignore[arg-type]
 
 

@@ -19,7 +19,7 @@ from stunpcap.plots.canvas import LITERAL, SMALL, Ground, legible
 from stunpcap.plots.choose import check_vantage, choose_session
 from stunpcap.plots.styles import CANDIDATES, PACKETS, PAIR_STATES
 from stunpcap.plots.topology_layout import PAIRS, Link, Node, Topology, build_topology
-from stunpcap.plots.topology_ways import HEIGHT, WIDTH, Slots, aside, meet, slots, ways
+from stunpcap.plots.topology_ways import HEIGHT, WIDTH, Slots, aside, longest, meet, slots, ways
 from stunpcap.summary.words import count
 
 if TYPE_CHECKING:
@@ -77,9 +77,10 @@ def topology(
         _node(ax, node, ground)
     arrows = ways(found)
     meeting = slots(arrows)
-    pairs = list(dict.fromkeys(frozenset((link.src, link.dst)) for link, _ in arrows))
-    for link, way in arrows:
-        _checks(ax, link, way, meeting, pairs.index(frozenset((link.src, link.dst))), ground)
+    spans = [longest(way) for _, way in arrows]
+    between = list(dict.fromkeys(frozenset(node.key for node in span) for span in spans))
+    for (link, way), span in zip(arrows, spans, strict=True):
+        _checks(ax, link, way, meeting, between.index(frozenset(node.key for node in span)), ground)
     for link in found.links:
         if link.kind != "checks":
             _thin(ax, link, found, ground)
@@ -183,6 +184,7 @@ def _thin(ax: Axes, link: Link, found: Topology, ground: Ground) -> None:
     )
     if asked:
         said = f"{canvas.symbol(style)} {link.answered}/{link.sent}"
+        said += f", {link.refused} refused" if link.refused else ""
         _label(ax, said, (x0 + (x1 - x0) * 0.45, y0 + (y1 - y0) * 0.45), ink, ground)
         if not link.answered:
             ax.plot([x1], [y1], marker="x", markersize=8, markeredgewidth=2.2, color=ink, zorder=6, gid="cross")
@@ -203,7 +205,6 @@ def _checks(
     # A gap in front of the target says that it is known not to have arrived, as in a ladder.
     gap = 0.4 if link.path in ("lost", "rejected") else 0.1
     width = 2.4 if link.selected else 1.5
-    longest = max(itertools.pairwise(way), key=lambda ends: abs(ends[0].x - ends[1].x))
     for one, other in itertools.pairwise(way):
         (x0, y0), (x1, y1) = aside(meet(one, other, meeting), meet(other, one, meeting))
         length = math.hypot(x1 - x0, y1 - y0) or 1.0
@@ -224,9 +225,9 @@ def _checks(
         stop = 0.0 if dead or not last else 0.08 / length
         xs, ys = [x0, x1 - (x1 - x0) * stop], [y0, y1 - (y1 - y0) * stop]
         ax.plot(xs, ys, color=ink, linewidth=width, linestyle=style.line, zorder=3, gid=name)
-        if (one, other) == longest:
+        if (one, other) == longest(way):
             # Labels of different pairs at different places along their lines, so that crossing lines do not cover them.
-            at = (0.36, 0.5, 0.64)[number % 3] + (0.045 if link.direction == "a-to-b" else -0.045)
+            at = (0.36, 0.5, 0.64)[number % 3] + (0.07 if link.direction == "a-to-b" else -0.07)
             at = at if x1 > x0 else 1 - at
             star = f"{STAR} " if link.selected else ""
             said = f"{star}{canvas.symbol(style)} {link.answered:,}/{link.sent:,}"
@@ -261,7 +262,15 @@ def _words(ax: Axes, found: Topology, ground: Ground) -> None:
     canvas.title(ax, f"Session {found.session_id}: {found.said}", ground, note="; ".join(notes), width=120)
     states = {link.state for link in found.links if link.state}
     handles = [
-        Line2D([], [], color=ground.ink_of(style), linestyle=style.line, label=f"{canvas.symbol(style)} {style.label}")  # type: ignore[arg-type]
+        Line2D(
+            [],
+            [],
+            color=ground.ink_of(style),
+            linestyle=style.line,  # type: ignore[arg-type]
+            marker="x" if state == "failed" else ">",
+            markersize=5,
+            label=f"{canvas.symbol(style)} {style.label}",
+        )
         for state, style in PAIR_STATES.items()
         if state in states
     ]

@@ -45,6 +45,11 @@ def slots(arrows: list[tuple[Link, list[Node]]]) -> Slots:
     return found
 
 
+def longest(nodes: list[Node]) -> tuple[Node, Node]:
+    """The longest part of a way, where its label stands."""
+    return max(itertools.pairwise(nodes), key=lambda ends: abs(ends[0].x - ends[1].x))
+
+
 def side_of(node: Node, towards: Node) -> str:
     """The side of a node's box that faces another."""
     if abs(towards.x - node.x) > WIDTH * 0.75:

@@ -161,6 +161,26 @@ def test_a_silent_server_is_crossed_out() -> None:
     assert "requests failed" in drawn(topology(trace), "requests")
 
 
+def test_refusals_are_said_a_challenge_is_none() -> None:
+    head = """
+        A = 192.168.1.1:1000
+        B = 198.51.100.2:2000
+        S = 203.0.113.5:3478
+        R = 203.0.113.5:6000
+        0.00  A > S  allocate request g1
+        0.01  S > A  allocate error g1 code=401
+        0.02  A > S  allocate request g2 user=me realm=r
+    """
+    rest = "\n1.0 A > B request t1 user=bbbb:aaaa prio=1 controlling\n90 end"
+    granted = "0.03 S > A allocate success g2 relayed=R mapped=A lifetime=600"
+    forbidden = "0.04 A > S create-permission request g3 peer=B user=me\n0.05 S > A create-permission error g3 code=403"
+    outcome = one(topology_data(read(f"{head}\n{granted}\n{rest}")), kind="requests")["outcome"]
+    assert outcome == "2 of 2 answered"
+    trace = read(f"{head}\n{granted}\n{forbidden}\n{rest}")
+    assert one(topology_data(trace), kind="requests")["outcome"] == "3 of 3 answered, 1 refused"
+    assert any(text.endswith("3/3, 1 refused") for text in texts(topology(trace)))
+
+
 @pytest.mark.parametrize(
     "scenario", ["direct", "dead-interface", "ice-tcp", "nats-symmetric-turn", "turn-forbidden", "same-nat-hairpin"]
 )
