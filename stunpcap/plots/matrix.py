@@ -78,7 +78,8 @@ def pair_matrix(
     upright = not wordy and max(len(part) for line in lines for part in line.split("\n")) > 14
     above = (max(len(line) for line in lines) * 0.06 if upright else 0.5) + 1.6
     width = max(cell[0] * len(columns) + 2.6, 7.6)
-    ax = canvas.axes_for(ax, width, cell[1] * len(rows) + above, ground)
+    beside = 0.5 + 0.095 * max(len(line) for line in _agent_lines(about, 0))
+    ax = canvas.axes_for(ax, width, max(cell[1] * len(rows) + above + 0.2, beside), ground)
     places = {
         (a, b): (columns.index((b, b_type)), rows.index((a, a_type)))
         for a, a_type, b, b_type in data[["a", "a_type", "b", "b_type"]].itertuples(index=False)
@@ -179,7 +180,8 @@ def _half(ax: Axes, place: tuple[int, int], row: dict[str, Any], wordy: bool, in
 def _head(row: dict[str, Any]) -> str:
     """`A→B ✗ 0/242`."""
     arrow = "A→B" if row["direction"] == "a-to-b" else "B→A"
-    numbers = f"{row['responses_received']:,}/{row['requests_sent']:,}" if row["state"] != "none" else "–"
+    sent = f"{row['requests_sent']:,}" if row["requests_sent"] else "–"
+    numbers = f"{row['responses_received']:,}/{sent}" if row["state"] != "none" else "–"
     return f"{arrow} {canvas.symbol(PAIR_STATES[row['state']])} {numbers}"
 
 
@@ -218,16 +220,17 @@ def _axes(
     ax.tick_params(length=0, labelsize=SMALL)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    a, b = (
-        "\n".join((f"candidates of {agent.name}", *filter(None, [", ".join(_agent(agent.ufrag, agent.role))])))
-        for agent in about.agents
-    )
+    a, b = ("\n".join(_agent_lines(about, number)) for number in (0, 1))
     ax.set_xlabel(b, fontsize=NORMAL, fontweight="bold", color=ground.ink, labelpad=8, **LITERAL)
     ax.set_ylabel(a, fontsize=NORMAL, fontweight="bold", color=ground.ink, labelpad=8, **LITERAL)
 
 
-def _agent(ufrag: str | None, role: str | None) -> list[str]:
-    return [part for part in (f"ufrag {legible(ufrag, 16)}" if ufrag else "", role or "") if part]
+def _agent_lines(about: Session, number: int) -> list[str]:
+    """Whose candidates they are: name, username fragment, role."""
+    agent = about.agents[number]
+    known = (f"ufrag {legible(agent.ufrag, 16)}" if agent.ufrag else "", agent.role or "")
+    said = ", ".join(part for part in known if part)
+    return [f"candidates of {agent.name}", *([said] if said else [])]
 
 
 def _words(

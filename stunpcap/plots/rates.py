@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 SECOND = 10**9
 LONGEST = 100_000
-"""Seconds that silence is filled in for; beyond, only seconds with packets have rows."""
+"""Up to so many seconds each has a row; beyond, those with packets and the ones that follow them."""
+MOST = 12
+"""Flows that are drawn, those with most packets."""
 UNITS = {"kbit/s": "kbit_s", "packets/s": "packets_s"}
 """Unit -> column."""
 
@@ -92,10 +94,11 @@ def _data(trace: Trace, session: int | None, vantage: str | None) -> tuple[pd.Da
     start = start_of(trace, number) if number is not None else int(seen["second"].min()) * SECOND
     counted = ["rtp_packets", "rtcp_packets", "data_packets", "packets_s", "media_bytes"]
     parts = []
-    seconds = np.arange(seen["second"].min(), seen["second"].max() + 1)
+    first, last = int(seen["second"].min()), int(seen["second"].max())
+    told = seen["second"].to_numpy()
+    seconds = np.arange(first, last + 1) if last - first < LONGEST else np.union1d(told, told + 1)
     for ends, rows in seen.groupby(FLOW, sort=False):
-        own = rows.groupby("second")[counted].sum()
-        filled = own.reindex(seconds, fill_value=0) if len(seconds) <= LONGEST else own
+        filled = rows.groupby("second")[counted].sum().reindex(seconds, fill_value=0)
         name, src, dst = map(str, ends)
         pair_id, direction = lanes.get((src, dst), (None, ""))
         parts.append(filled.reset_index(names="second").assign(vantage=name, src=src, dst=dst, pair_id=pair_id))
@@ -156,9 +159,13 @@ def media(
         whose = f"session {number}" if number is not None else "this trace"
         return canvas.say(ax, f"No media in {whose}: neither RTP nor data was captured in either direction.", dark=dark)
     ground = Ground(dark)
-    ax = canvas.axes_for(ax, 10.0, 4.0, ground)
+    ax = canvas.axes_for(ax, 10.0, 4.0 + 0.08 * min(data.groupby(FLOW).ngroups, MOST), ground)
     handles: list[Any] = []
     flows = data.groupby(FLOW, sort=False)["packets_s"].sum().sort_values(ascending=False, kind="stable")
+    ways = data.drop_duplicates(FLOW).set_index(FLOW)["direction"].astype(str)
+    hidden = len(flows) - MOST
+    flows = flows.iloc[:MOST]
+    flows = flows.loc[sorted(flows.index, key=lambda ends: ways.loc[ends])]
     below: dict[str, Any] = {"a-to-b": 0.0, "b-to-a": 0.0}
     for place, ends in enumerate(flows.index):
         rows = data[(data[FLOW] == list(ends)).all(axis=1)]
@@ -166,8 +173,6 @@ def media(
         style = SERIES[place % len(SERIES)]
         rate = rows[UNITS[unit]].to_numpy(float) * (1 if direction == "a-to-b" else -1)
         x = rows["time_s"].to_numpy()
-        if len(flows) > 2 and np.ndim(below[direction]) and len(below[direction]) != len(rate):
-            below[direction] = 0.0
         low = below[direction] + np.zeros(len(rate))
         below[direction] = low + rate
         ax.fill_between(
@@ -189,8 +194,9 @@ def media(
     origin = "the first check" if number is not None else "the first media"
     canvas.axis_labels(ax, f"seconds since {origin} ({clock(when(start))} UTC)", unit, ground)
     canvas.title(ax, f"Media of session {number}" if number is not None else "Media outside of ICE", ground, width=80)
-    note = f"as captured at {legible(data['vantage'].iloc[0])}" if len(trace.sources) > 1 else ""
-    canvas.legend(ax, handles, ground, columns=2 if len(handles) < 9 else 3, note=note)
+    notes = [f"as captured at {legible(data['vantage'].iloc[0])}"] if len(trace.sources) > 1 else []
+    notes += [f"{count(hidden, 'flow')} more not drawn"] if hidden > 0 else []
+    canvas.legend(ax, handles, ground, columns=2, note="; ".join(notes))
     return ax
 
 

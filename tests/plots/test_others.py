@@ -250,6 +250,14 @@ def test_rates_of_each_direction(call_with_media: Trace) -> None:
     ]
 
 
+def test_years_of_silence_take_no_memory() -> None:
+    years = 100_000_000
+    data = stunpcap.plots.media_data(with_activity(read(CALL), [(A, B, 3, 50, 10_000), (A, B, 3 + years, 60, 12_500)]))
+    assert list(zip(data["time_s"], data["packets_s"], strict=True)) == [
+        (3.0, 50), (4.0, 0), (3.0 + years, 60), (4.0 + years, 0),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("unit", "there", "back"), [("kbit/s", 100.0, -40.0), ("packets/s", 60.0, -30.0)])
 def test_one_direction_stands_above_the_other_below(
     call_with_media: Trace, unit: Any, there: float, back: float
