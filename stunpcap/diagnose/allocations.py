@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from stunpcap.diagnose import servers
-from stunpcap.diagnose.asking import MISMATCH, Requests, method_words
-from stunpcap.diagnose.clients import clients_said, harm_to_relay, relay_cases, seen
+from stunpcap.diagnose.asking import MISMATCH, STALE, Requests, code_words, method_words
+from stunpcap.diagnose.clients import at_client, clients_said, harm_to_relay, relay_cases, seen
 from stunpcap.diagnose.facts import SECOND, Facts, Mask
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find, group, maximum_in, pick
 from stunpcap.schema import ALLOCATION_STATE, CARRIER
-from stunpcap.table import NAT
+from stunpcap.table import MISSING, NAT
 
 GRACE = 5 * SECOND
 """How much later than its lifetime says a server may let an allocation go, and packets be under way."""
@@ -75,8 +75,8 @@ def turn_allocation_expired(facts: Facts) -> Iterator[Hit]:
     Evidence: the lifetime that the server granted last is over, no Refresh was answered since, the client still sends
     through the relay, and nothing comes back through it any more.
 
-    Likely cause: Refresh requests are lost or dropped on the way; a client that sends none, or too late (it slept, its
-    timers were throttled).
+    Likely cause: Refresh requests are lost or dropped on the way; a server that refuses them (credentials that have
+    expired: see `turn-unauthorized`); a client that sends none, or too late (it slept, its timers were throttled).
 
     Not to be confused with: `turn-mismatch`, where the server says that it does not know the client's address;
     `turn-server-lost`, where the server answers nothing at all; a client that is done with its relay and lets it go.
@@ -100,9 +100,7 @@ def turn_allocation_expired(facts: Facts) -> Iterator[Hit]:
         client, relayed = facts.text(int(relays["client"][lead])), facts.text(int(relays["relayed"][lead]))
         lifetime, server = int(relays["lifetime_s"][lead]), facts.text(case.server)
         refresh = in_vain.get(lead, [])
-        sent = sum(int(facts["transactions"]["transmissions"][row]) for row in refresh)
-        last = "ever" if relays["refreshed"][lead] == NAT else "after the last one that was"
-        why = f"{sent} packets with Refresh requests had no answer" if refresh else f"no Refresh was answered {last}"
+        why = _why(facts, refresh, lead)
         over = seconds(int(seen_last.out[lead] - relays["ended"][lead]))
         yield Hit(
             summary=f"The relay {relayed} of {client} expired: its lifetime is {lifetime} s, {why}; the client sent "
@@ -123,7 +121,7 @@ def turn_allocation_expired(facts: Facts) -> Iterator[Hit]:
                 ),
                 *seen(facts, "transactions", (_vain(facts, row) for row in refresh)),
             ],
-            advice=servers.let_refresh_through(client, server, lifetime),
+            advice=servers.let_refresh_through(client, server, lifetime, _refusal(facts, refresh)),
             confidence=HIGH if refresh else MEDIUM,
             severity=harm_to_relay(facts, case.session, relays["relayed"][case.everywhere].tolist()),
             session=case.session,
@@ -139,14 +137,35 @@ def _vain(facts: Facts, row: int) -> tuple[str, int, list[int]]:
     method, count = method_words(facts.word(int(table["method"][row]))), int(table["transmissions"][row])
     said = f"{method} request from {facts.text(int(table['src'][row]))} sent {count} time{'s' if count > 1 else ''}, "
     icmp = int(table["icmp"][row])
-    said += f"ICMP {facts.word(icmp)}" if icmp >= 0 else "no answer"
-    return said, row, [int(table["request_frame"][row]), int(table["icmp_frame"][row])]
+    code = int(table["error_code"][row])
+    said += f"ICMP {facts.word(icmp)}" if icmp >= 0 else code_words(code) if code >= 0 else "no answer"
+    return said, row, [int(table[name][row]) for name in ("request_frame", "response_frame", "icmp_frame")]
+
+
+def _refusal(facts: Facts, refresh: list[int]) -> int:
+    """The code that Refresh requests were refused with last; -1 if they had no answer."""
+    codes = [int(facts["transactions"]["error_code"][row]) for row in refresh]
+    return next((code for code in reversed(codes) if code >= 0), MISSING)
+
+
+def _why(facts: Facts, refresh: list[int], relay: int) -> str:
+    """Why an allocation was not refreshed, as far as the capture tells."""
+    code = _refusal(facts, refresh)
+    if code >= 0:
+        return f"the server refused to refresh it ({code_words(code)})"
+    if refresh:
+        sent = sum(int(facts["transactions"]["transmissions"][row]) for row in refresh)
+        return f"{sent} packets with Refresh requests had no answer"
+    which = "Refresh request" if facts["allocations"]["refreshed"][relay] == NAT else "further Refresh request"
+    who = "the client sent no" if at_client(facts, "allocations", relay) else "no"
+    return f"{who} {which}{'' if who != 'no' else ' was captured'}"
 
 
 def _refreshes_in_vain(facts: Facts, rows: Ints) -> dict[int, list[int]]:
-    """Row of `allocations` -> Refresh requests that had no answer, those that give it back aside."""
+    """Row of `allocations` -> Refresh requests that were not granted, those that give it back aside."""
     relays, table = facts["allocations"], facts["transactions"]
-    dead = facts.has("transactions", "kind", "refresh") & ~_answered(facts)
+    dead = facts.has("transactions", "kind", "refresh") & (table["error_code"] != STALE)
+    dead &= ~facts.has("transactions", "outcome", "success", "other-address", "orphan")
     mine = np.flatnonzero(dead & np.isin(table["src"], relays["client"][rows]))
     mine = mine[Requests(facts).asked("lifetime_s", mine) != 0]
     found: dict[int, list[int]] = {}

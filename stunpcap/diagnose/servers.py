@@ -130,13 +130,20 @@ def keep_mapping(client: str, server: str) -> Steps:
     )
 
 
-def let_refresh_through(client: str, server: str, lifetime_s: int) -> Steps:
-    """Refresh requests that do not get through, or are not sent."""
+def let_refresh_through(client: str, server: str, lifetime_s: int, refusal: int) -> Steps:
+    """Refresh requests that do not get through, are not sent, or are refused with a code."""
+    if refusal >= 0:
+        return (
+            f"Look at why {server} refuses Refresh requests (error {refusal}): credentials must be good for the whole "
+            "call, not only at its beginning.",
+            RESTART + ", with fresh credentials.",
+        )
     return (
         f"On the way from {client} to {server}, look for what drops Refresh requests (STUN type 0x0004) while other "
         "packets pass: an inspecting firewall, a rate limit.",
         f"If the client sends none, look at the client: it must refresh within {lifetime_s} s. A longer lifetime only "
         "puts it off (coturn: `max-allocate-lifetime=`).",
+        RESTART + ": that makes a new allocation.",
     )
 
 

@@ -336,3 +336,13 @@ def test_channel_of_an_allocation_that_is_gone_is_not_what_failed() -> None:
     """A new port behind the NAT goes on with the old channel: 437 says what is wrong."""
     assert not found(lab("turn-mismatch/server"), "turn-channel-expired")
     assert not found(lab("turn-allocation-expired/offerer"), "turn-channel-expired")
+
+
+def test_credentials_that_end_in_mid_call() -> None:
+    """Refresh is refused with 401 at 15 s, the relay of 20 s expires, the client goes on."""
+    refused = asked(15, "refresh", "r1", "lifetime=20", "error ID code=401")
+    through = sent("send P", 1, 19, 1, answered=True) + sent("send P", 20, 40, 1, name="j")
+    trace = relayed(granted(20), permitted(), through, refused)
+    hit = only(trace, "turn-allocation-expired")
+    assert "refused to refresh it (401" in hit["summary"] and "for the whole call" in hit["advice"]
+    assert found(trace, "turn-unauthorized") and causes(trace) == ["turn-allocation-expired"]
