@@ -17,7 +17,7 @@ from matplotlib.patches import FancyBboxPatch
 from stunpcap.plots import canvas
 from stunpcap.plots.canvas import LITERAL, SMALL, Ground, legible
 from stunpcap.plots.choose import check_vantage, choose_session
-from stunpcap.plots.styles import CANDIDATES, PACKETS, PAIR_STATES
+from stunpcap.plots.styles import CANDIDATES, OUTCOMES, PACKETS, PAIR_STATES
 from stunpcap.plots.topology_layout import PAIRS, Link, Node, Topology, build_topology
 from stunpcap.plots.topology_ways import HEIGHT, WIDTH, Slots, aside, longest, meet, slots, ways
 from stunpcap.summary.words import count
@@ -153,7 +153,7 @@ def _node(ax: Axes, node: Node, ground: Ground) -> None:
     ax.text(node.x, node.y - 0.1, legible(node.key, 26), fontsize=SMALL - 0.5, color=ground.ink, **text)
     ax.text(node.x, node.y + 0.1, said, fontsize=SMALL - 1, color=ink, **text)
     if node.captures:
-        names = legible(", ".join(node.captures), 24)
+        names = legible(", ".join(node.captures), 19)
         ax.plot([node.x - WIDTH / 2], [node.y + HEIGHT / 2], marker="o", markersize=6, color=ground.ink, zorder=6)
         ax.text(
             node.x - WIDTH / 2 + 0.1,
@@ -183,8 +183,10 @@ def _thin(ax: Axes, link: Link, found: Topology, ground: Ground) -> None:
         [x0, x1], [y0, y1], color=ink, linewidth=1.1, linestyle=line, zorder=2, gid=f"{link.kind} {link.state}".strip()
     )
     if asked:
-        said = f"{canvas.symbol(style)} {link.answered}/{link.sent}"
-        said += f", {link.refused} refused" if link.refused else ""
+        said = f"{canvas.tone_symbol('warn') if link.refused else canvas.symbol(style)} {link.answered}/{link.sent}"
+        if link.refused:
+            said += f", {link.refused} refused"
+            ink = ground.ink_of(OUTCOMES["error"])
         _label(ax, said, (x0 + (x1 - x0) * 0.45, y0 + (y1 - y0) * 0.45), ink, ground)
         if not link.answered:
             ax.plot([x1], [y1], marker="x", markersize=8, markeredgewidth=2.2, color=ink, zorder=6, gid="cross")
