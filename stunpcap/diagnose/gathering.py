@@ -41,12 +41,20 @@ class Silent:
     case: Case
     tcp: int
     "Row of `flows`: TCP from the server to the same client that works; -1 if there is none."
+    refused: bool
+    "TCP to the same host was tried, and did not work either."
     alone: bool
     "No STUN came in at the client by UDP at all, from nobody."
     another: int
     "A server that gave the same client what this one did not; -1 if there is none."
     heard: bool
     "No session is known, and something else comes in at the very port that asked: so somebody reaches it."
+
+    def blocked(self, facts: Facts) -> bool:
+        """Whether it is UDP that does not get through, and not this server that does not answer."""
+        own = f" from {facts.host(self.case.server)}"
+        icmp = facts["transactions"]["icmp"][self.case.everywhere].tolist()
+        return self.alone and self.tcp != MISSING and not any(facts.word(text).endswith(own) for text in icmp)
 
 
 def _silent(facts: Facts) -> Iterator[Silent]:
@@ -65,7 +73,8 @@ def _silent(facts: Facts) -> Iterator[Silent]:
     alive = np.flatnonzero(answered)
     heard = find(tuple(key[rows] for key in keys), tuple(key[alive] for key in keys)) >= 0
     heard_from = _senders_to(facts, np.unique(table["src"][rows]))
-    arrivals, tcp, others = _stun_arrives(facts), _tcp_that_works(facts), _servers_that_answer(facts)
+    arrivals, others = _stun_arrives(facts), _servers_that_answer(facts)
+    tcp, tried = _tcp_that_works(facts)
     for case in cases(facts, rows[~heard]):
         lead = int(case.rows[0])
         here, host = int(table["vantage"][lead]), int(hosts[lead])
@@ -74,14 +83,20 @@ def _silent(facts: Facts) -> Iterator[Silent]:
         if not enough and (alone or int(table["transmissions"][case.everywhere].sum()) < ASKED):
             continue
         relays = bool(facts.have("transactions", case.rows, "kind", "allocate").any())
-        over = (
-            MISSING if table["transport"][lead] == TCP else tcp.get((here, host, int(address_of[case.server])), MISSING)
+        ends = {(int(table["vantage"][row]), int(table["src"][row])) for row in case.rows.tolist()}
+        senders = set().union(*(heard_from.get(end, set()) for end in ends))
+        by_udp = int(table["transport"][lead]) != TCP
+        if by_udp and case.server in senders:
+            continue  # it sends something else: a peer that does not speak STUN
+        key = (here, host, int(address_of[case.server]))
+        yield Silent(
+            case,
+            tcp=tcp.get(key, MISSING) if by_udp else MISSING,
+            refused=by_udp and key in tried and key not in tcp,
+            alone=alone,
+            another=others.get((here, host, relays), MISSING),
+            heard=case.session == MISSING and bool(senders - {case.server}),
         )
-        reached = case.session == MISSING and any(
-            heard_from.get((int(table["vantage"][row]), int(table["src"][row])), set()) - {case.server}
-            for row in case.rows.tolist()
-        )
-        yield Silent(case, over, alone, others.get((here, host, relays), MISSING), reached)
 
 
 def _given_up(facts: Facts, row: int) -> bool:
@@ -111,14 +126,23 @@ def _senders_to(facts: Facts, ends: Ints) -> dict[tuple[int, int], set[int]]:
     return found
 
 
-def _tcp_that_works(facts: Facts) -> dict[tuple[int, int, int], int]:
-    """Capture, client's and server's host -> row of `flows`: TCP from that server, accepted, or with data."""
+Way = tuple[int, int, int]
+"""Capture, client's and server's host."""
+
+
+def _tcp_that_works(facts: Facts) -> tuple[dict[Way, int], set[Way]]:
+    """Row of `flows` with TCP from a server, accepted or with data; and where clients asked for a connection."""
     flows, address_of = facts["flows"], facts.host_of
-    works = (flows["transport"] == TCP) & (flows["carrier"] == CARRIER.index("plain"))
-    works &= (flows["bytes"] > 0) | ((flows["syn_ack"] > 0) & (flows["rst"] == 0))
+    plain = (flows["transport"] == TCP) & (flows["carrier"] == CARRIER.index("plain"))
+    works = plain & ((flows["bytes"] > 0) | ((flows["syn_ack"] > 0) & (flows["rst"] == 0)))
+
+    def ways(rows: Ints, client: str, server: str) -> Iterator[Way]:
+        ends = (address_of[flows[end][rows]] for end in (client, server))
+        return zip(*map(_plain, (flows["vantage"][rows], *ends)), strict=True)
+
     rows = np.flatnonzero(works)[::-1]
-    columns = (flows["vantage"][rows], address_of[flows["dst"][rows]], address_of[flows["src"][rows]], rows)
-    return {(here, client, server): row for here, client, server, row in zip(*map(_plain, columns), strict=True)}
+    asked = np.flatnonzero(plain & (flows["syn"] > 0))
+    return dict(zip(ways(rows, "dst", "src"), rows.tolist(), strict=True)), set(ways(asked, "src", "dst"))
 
 
 def _servers_that_answer(facts: Facts) -> dict[tuple[int, int, bool], int]:
@@ -157,9 +181,8 @@ def stun_server_unreachable(facts: Facts) -> Iterator[Hit]:
     its port. In a closed network set up a server of one's own.
     """
     for silent in _silent(facts):
-        if silent.alone and silent.tcp != MISSING:
-            continue  # told by udp-blocked
-        yield _unreachable(facts, silent)
+        if not silent.blocked(facts):
+            yield _unreachable(facts, silent)
 
 
 def _unreachable(facts: Facts, silent: Silent) -> Hit:
@@ -178,6 +201,8 @@ def _unreachable(facts: Facts, silent: Silent) -> Hit:
     said = [f"The STUN or TURN server {server} never answers {client}: {sent} requests{_in(held)}, {came}."]
     if at_server(facts, lead) and not icmp:
         said.append("They arrived there: the server itself is silent.")
+    if silent.refused:
+        said.append("TCP to it does not work either.")
     said.append(
         f"{'Gathering was held up that long, and no' if held else 'No'} "
         f"{'relay' if relays else 'server-reflexive'} candidates came of it"
@@ -193,7 +218,7 @@ def _unreachable(facts: Facts, silent: Silent) -> Hit:
         ),
         advice=advice.joined(
             servers.reach(transport, host, port, client),
-            servers.other_transports(host) if lone else (),
+            servers.other_transports(host) if lone and not silent.refused else (),
             advice.stun_server("in a closed network it must be one of your own") if not relays else (),
         ),
         confidence=HIGH if icmp or certain else MEDIUM,
@@ -251,7 +276,7 @@ def udp_blocked(facts: Facts) -> Iterator[Hit]:
     checks &= table["transport"] != TCP
     tried = set(zip(table["vantage"][checks].tolist(), address_of[table["src"][checks]].tolist(), strict=True))
     for silent in _silent(facts):
-        if silent.tcp == MISSING or not silent.alone:
+        if not silent.blocked(facts):
             continue
         case, lead = silent.case, int(silent.case.rows[0])
         client, server = facts.text(int(table["src"][lead])), facts.text(case.server)

@@ -108,6 +108,13 @@ def test_peer_that_is_asked_without_a_username() -> None:
     assert not found(call(peer, ends=ENDS), "stun-server-unreachable")
 
 
+@pytest.mark.rule("stun-server-unreachable", "near miss")
+def test_peer_that_sends_media_and_speaks_no_stun() -> None:
+    """Some agents keep NATs open by Binding requests to whoever gets their media."""
+    media = "".join(f"{at}.1 10.20.0.20:16384 > A rtp\n" for at in range(30))
+    assert not found(call(gather("10.20.0.20:16384", "p"), media, ends=ENDS), "stun-server-unreachable")
+
+
 # udp-blocked
 
 
@@ -148,6 +155,21 @@ def test_udp_from_peers_comes_in() -> None:
 def test_tcp_that_is_refused_is_no_way_out() -> None:
     tcp = "2.0 W > H syn\n2.02 H > W rst\n"
     assert not found(call(gather(), FAILS, tcp, ends=ENDS), "udp-blocked")
+
+
+@pytest.mark.rule("udp-blocked", "near miss")
+def test_server_whose_udp_port_is_closed() -> None:
+    """Its own ICMP error comes back: UDP gets there, and back."""
+    tcp = "2.0 W > H syn\n2.02 H > W syn-ack\n"
+    trace = call(gather(), "0.01 S > A icmp 3/3 quotes=g\n", FAILS, tcp, ends=ENDS)
+    assert not found(trace, "udp-blocked")
+    assert causes(trace) == ["stun-server-unreachable"]
+
+
+def test_server_that_takes_tcp_no_more_than_udp() -> None:
+    tcp = "".join(f"{at} W > H syn\n" for at in (2, 3, 5))
+    hit = only(call(gather(), FAILS, tcp, ends=ENDS), "stun-server-unreachable")
+    assert "TCP to it does not work either" in hit["summary"] and "?transport=tcp" not in hit["advice"]
 
 
 # mdns-unresolved
