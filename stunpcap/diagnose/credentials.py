@@ -65,9 +65,9 @@ def bad_credentials(facts: Facts) -> Iterator[Hit]:
             evidence=case.evidence,
             advice=(
                 *case.steps,
-                f"Compare `a=ice-ufrag` and `a=ice-pwd` of the SDP that the agent at {facts.host(dst)} made with those "
-                f"that the agent at {facts.host(src)} set as its remote description: they must be the same, and of the "
-                "same ICE generation.",
+                f"Give the agent at {facts.host(src)} the credentials of the one at {facts.host(dst)}: compare "
+                "`a=ice-ufrag` and `a=ice-pwd` (the password) of the SDP that the second made with those the first one "
+                "set as its remote description. They must be the same, and of the same ICE generation.",
                 f"If they are, look for signalling that hands {facts.host(src)} the description of another connection, "
                 "or changes it on its way.",
             ),

@@ -242,8 +242,8 @@ def dtls_never_started(facts: Facts) -> Iterator[Hit]:
                 facts.show("no packet of DTLS, media or anything else between the two", row),
             ),
             advice=(
-                "Look at `a=setup` in both descriptions, as each agent set them: the offer says `actpass`, the answer "
-                "`active` or `passive`; who is active sends the ClientHello. Both passive wait for ever.",
+                "Let exactly one side be the DTLS client. Look at `a=setup` in both descriptions, as they were set: "
+                "the offer says `actpass`, the answer `active` or `passive`; who is active sends the ClientHello.",
                 f"If they are right, look into the logs of {facts.host(int(pairs['src'][row]))} and "
                 f"{facts.host(int(pairs['dst'][row]))} for why DTLS does not begin.",
             ),
