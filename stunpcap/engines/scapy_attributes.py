@@ -196,6 +196,7 @@ class Attributes(Field):  # type: ignore[misc, unused-ignore]
         return len(self.addfield(packet, b"", value))
 
     def do_copy(self, value: Any) -> Any:
+        """A copy with attributes of its own."""
         if isinstance(value, list):
             return [one.copy() if isinstance(one, Packet) else one for one in value]
         return dict(value) if isinstance(value, dict) else value  # scapy copies the fields of each with this, too
@@ -204,6 +205,7 @@ class Attributes(Field):  # type: ignore[misc, unused-ignore]
         return data + b"".join(on_the_wire(one, key_of(packet)) for one in value or [])
 
     def getfield(self, packet: Any, data: bytes) -> tuple[bytes, list[StunAttribute]]:
+        """Take the attributes apart, as far as the length of the message goes; what is left is the payload."""
         inside, rest = data[: packet.length], data[packet.length or 0 :]
         found = []
         while len(inside) >= 4:
