@@ -43,6 +43,12 @@ ROWS = {
     "channels": "A row for each channel of an allocation and what it was bound to; a new row after it expired.",
     "flows": "A row for each direction of each UDP or TCP flow, STUN or not, and of each flow inside TURN.",
     "mappings": "A row for each way that a server or a peer saw a local address: the NATs in front of it.",
+    "dtls": "A row for each DTLS record of a handshake or an alert, and for the first protected ones; "
+    "[media](media.md) says what can be seen of them.",
+    "handshakes": "A row for each DTLS handshake: what came of it, and how far it came.",
+    "streams": "A row for each direction and SSRC of RTP and RTCP, and for each direction of application data in DTLS.",
+    "activity": "A row for each direction of a flow and each second in which something went.",
+    "names": "A row for each `.local` name that mDNS was asked for, or announced.",
     "findings": "A row for each thing that went wrong or is worth knowing, what explains a session first; "
     "[findings](findings.md) says what each means.",
     "vantages": "A row for each capture that was read.",

@@ -176,10 +176,7 @@ def page(verdicts: Sequence[Verdict]) -> str:
         "direction are the label's, and nothing is said that would be wrong. *Acceptable*: it claims less, since this",
         "capture alone cannot know, or it is as true; the reason stands beside. On a healthy call any error is wrong.",
         "",
-        f"{len(verdicts)} verdicts: "
-        + ", ".join(f"{marks[mark]} {mark}" for mark in ("right", "acceptable", "wrong"))
-        + ".",
-        +", ".join(f"{marks[mark]} {mark}" for mark in ("right", "acceptable", "wrong")) + ".",
+        f"{len(verdicts)} verdicts: {', '.join(f'{marks[mark]} {mark}' for mark in ('right', 'acceptable', 'wrong'))}.",
         "",
         "| scenario | label | vantage | said | direction | verdict |",
         "| --- | --- | --- | --- | --- | --- |",
