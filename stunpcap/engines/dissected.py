@@ -93,7 +93,7 @@ def dissect(packet: Any) -> Dissected:
     whole = raws.get("frame", [NO_RAW])[0][0]
     common: dict[str, Any] = {
         "frame": int(frame["frame.number"]),
-        "time_ns": nanoseconds(frame.get("frame.time_epoch", "0")),
+        "time_ns": nanoseconds(frame["frame.time_epoch"]),
         "direction": _direction(frame, layers),
         "captured": int(frame["frame.cap_len"]),
         "comments": tuple(_comments(layers)),

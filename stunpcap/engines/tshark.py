@@ -139,7 +139,11 @@ def packets(program: str, path: Path, name: str, options: Options) -> Iterator[A
         count = 0
         for piece in _pieces(process.stdout):
             count += 1
-            yield packet_from_json_packet(piece.decode(errors="replace").encode())
+            try:
+                packet = packet_from_json_packet(piece.decode(errors="replace").encode())
+            except KeyError as error:  # texts, pictures: to tshark one packet without time or protocols
+                raise CaptureError(name, "is no capture: tshark reads it as a file of another kind") from error
+            yield packet
         status = process.wait()
         problem = _complaint(words) if status else ""
         if status and not count and not _is_damage(problem):

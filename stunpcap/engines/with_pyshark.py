@@ -20,7 +20,6 @@ from stunpcap.engines.feeding import Feeder, Found, address_words, as_file, form
 from stunpcap.engines.options import Options
 from stunpcap.engines.replacing import replace_messages
 from stunpcap.engines.tshark import find_tshark, packets
-from stunpcap.errors import CaptureError
 from stunpcap.table import Pools
 from stunpcap.vantage import Progress, Vantage, assemble
 from stunpcap.wire import counters, demux
@@ -77,8 +76,6 @@ def _read(
                     found.defects.append(Defect(min(done, size), last, f"tshark: {packet}"))
                 break
             one = dissect(packet)
-            if not one.link:
-                raise CaptureError(called, "is no capture: tshark reads it as a file of another kind")
             feeder.add(one.frame, one.time_ns, one.captured, *_fed(one, options), one.direction, one.protocols[-1])
             links[one.link] = one.frame
             if one.comments:
