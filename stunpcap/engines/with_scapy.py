@@ -88,14 +88,12 @@ def _opened(file: Path, called: str) -> Iterator[Any]:
     from scapy.error import Scapy_Exception
     from scapy.utils import PcapReader
 
-    try:
-        capture = PcapReader(str(file))
-    except (Scapy_Exception, EOFError, OSError, struct.error, ValueError) as error:
-        raise CaptureError(called, f"scapy cannot read it: {_words(error)}") from error
-    try:
+    with file.open("rb") as stream:  # given by name, it would stay open where scapy refuses it
+        try:
+            capture = PcapReader(stream)
+        except (Scapy_Exception, EOFError, OSError, struct.error, ValueError) as error:
+            raise CaptureError(called, f"scapy cannot read it: {_words(error)}") from error
         yield capture
-    finally:
-        capture.close()
 
 
 def _words(error: Exception) -> str:
