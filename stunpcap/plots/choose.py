@@ -113,11 +113,13 @@ def places_between(trace: Trace) -> frozenset[str]:
 
 
 def main_vantage(trace: Trace, number: int) -> str:
-    """The capture that holds most of a session's transactions, the first given of several."""
+    """The capture taken at an agent, if there is one, that holds most of a session's transactions."""
     table, vantages = trace.tables.transactions, trace.tables.vantages
     held = table["vantage"][table["session_id"] == number]
     counts = [int(np.count_nonzero(held == text)) for text in vantages["vantage"].tolist()]
-    name: str = vantages.values("vantage")[int(np.argmax(counts))]
+    names, places = vantages.values("vantage"), vantages.values("place")
+    order = sorted(range(len(names)), key=lambda at: (counts[at] == 0, places[at] != "endpoint", -counts[at]))
+    name: str = names[order[0]]
     return name
 
 

@@ -268,7 +268,7 @@ def _words(
         handles.append(Patch(facecolor="none", edgecolor=ground.ink, linewidth=2.0, label=f"{star} nominated"))
     if (data["nominated"] & ~data["selected"]).any():
         once = Patch(facecolor="none", edgecolor=ground.ink, linewidth=2.0, linestyle="--")
-        once.set_label("nominated, not the last")
+        once.set_label("also nominated")
         handles.append(once)
     pairs = data[["a", "b"]].drop_duplicates()
     if len(pairs) < data["a"].nunique() * data["b"].nunique():

@@ -58,7 +58,8 @@ def media_data(trace: Trace, *, session: int | None = None, vantage: str | None 
         Which session; default: the one that a summary tells first, a failed one if there is any.  In a trace without
         sessions: all media.
     vantage
-        Which capture; default: the one that holds most of the session, since clocks of captures are not compared.
+        Which capture; default: one taken at an agent if there is one, and of these the one that holds most of the
+        session.  Several are not put together, since their clocks are not compared.
 
     Returns
     -------

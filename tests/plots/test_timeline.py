@@ -138,6 +138,12 @@ def test_of_several_captures_one_is_shown() -> None:
     assert "as captured at offerer" in note
 
 
+def test_a_capture_at_an_agent_is_preferred() -> None:
+    """Label of nats-symmetric-turn: two captures at the agents, the others at routers and at the server."""
+    trace = stunpcap.read(*sorted((LAB / "nats-symmetric-turn").glob("*.pcap")))
+    assert set(stunpcap.plots.timeline_data(trace)["vantage"]) <= {"offerer", "answerer"}
+
+
 def test_the_dead_direction_has_no_answers() -> None:
     """Label of one-way-drop: what the answerer sends does not arrive."""
     label = (LAB / "one-way-drop" / "expect.toml").read_text()
