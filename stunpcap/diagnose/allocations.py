@@ -9,7 +9,7 @@ import numpy as np
 
 from stunpcap.diagnose import servers
 from stunpcap.diagnose.asking import MISMATCH, STALE, Requests, code_words, method_words
-from stunpcap.diagnose.clients import at_client, clients_said, harm_to_relay, relay_cases, seen
+from stunpcap.diagnose.clients import at_client, clients_said, harm_to_relay, relay_cases, relay_said, seen
 from stunpcap.diagnose.facts import SECOND, Facts, Mask
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Hit
 from stunpcap.diagnose.rules import rule
@@ -97,7 +97,7 @@ def turn_allocation_expired(facts: Facts) -> Iterator[Hit]:
     in_vain = _refreshes_in_vain(facts, rows)
     for case in relay_cases(facts, rows[~np.isin(rows, list(lost))]):
         lead = int(case.rows[0])
-        client, relayed = facts.text(int(relays["client"][lead])), facts.text(int(relays["relayed"][lead]))
+        client, relayed = facts.text(int(relays["client"][lead])), relay_said(facts, lead)
         lifetime, server = int(relays["lifetime_s"][lead]), facts.text(case.server)
         refresh = in_vain.get(lead, [])
         why = _why(facts, refresh, lead)
@@ -111,7 +111,7 @@ def turn_allocation_expired(facts: Facts) -> Iterator[Hit]:
                     "allocations",
                     (
                         (
-                            f"relay {facts.text(int(relays['relayed'][row]))} granted for "
+                            f"relay {relay_said(facts, row)} granted for "
                             f"{int(relays['lifetime_s'][row])} s, refreshed {int(relays['refreshes'][row])} times",
                             row,
                             [int(relays["first_frame"][row])],
@@ -271,7 +271,7 @@ def turn_server_lost(facts: Facts) -> Iterator[Hit]:
         said = (
             f"answers {client} no more: {sent} request packets in vain"
             if lead in lost
-            else f"does not relay for {client} any more: {facts.text(int(relays['relayed'][lead]))} is closed"
+            else f"does not relay for {client} any more: {relay_said(facts, lead)} is closed"
         )
         came = f", ICMP {facts.word(int(table['icmp'][icmp[0]]))}" if icmp else ""
         what = "its program is not running" if icmp else "it is down, or the way to it is cut"

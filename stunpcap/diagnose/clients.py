@@ -192,6 +192,12 @@ def harm_to_relay(facts: Facts, session: int, relayed: Iterable[int]) -> int:
 # Words
 
 
+def relay_said(facts: Facts, row: int) -> str:
+    """The relayed address of a row of `allocations`."""
+    relayed = int(facts["allocations"]["relayed"][row])
+    return facts.text(relayed) if relayed >= 0 else "(of unknown address)"
+
+
 def clients_said(facts: Facts, ends: Iterable[int]) -> str:
     """`10.0.0.1:5000`, `10.0.0.1:5000 and 10.0.0.2:5000`, or the first and how many more there are."""
     texts = list(dict.fromkeys(facts.text(end) for end in ends))

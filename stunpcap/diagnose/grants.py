@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import servers
-from stunpcap.diagnose.clients import Case, harm_to_relay, relay_cases, seen
+from stunpcap.diagnose.clients import Case, harm_to_relay, relay_cases, relay_said, seen
 from stunpcap.diagnose.facts import SECOND, Facts, known
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Evidence, Hit
 from stunpcap.diagnose.rules import rule
@@ -129,7 +129,7 @@ def turn_permission_missing(facts: Facts) -> Iterator[Hit]:
             else f"it never asked for a permission for {peers[0]}"
         )
         yield Hit(
-            summary=f"{client} sends through its relay {facts.text(int(relays['relayed'][relay]))} to "
+            summary=f"{client} sends through its relay {relay_said(facts, relay)} to "
             f"{', '.join(peers[:3])}, but {why}: the TURN server {server} drops such data, and nothing comes back.",
             evidence=[
                 *seen(facts, "flows", (_sent_to(facts, int(rows[one])) for one in positions.tolist())),
