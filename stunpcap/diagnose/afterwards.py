@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import advice
-from stunpcap.diagnose.exchanges import many, tagged
+from stunpcap.diagnose.exchanges import Index, many, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
@@ -72,10 +72,12 @@ def media_one_way(facts: Facts) -> Iterator[Hit]:
     where[lead] = np.arange(count)
     chosen = np.zeros(len(streams), np.bool_)
     chosen[lead[silent]] = True
+    by_session = Index(streams["session_id"])
     for found in groups(chosen, streams["session_id"]):
         row = int(found[np.argmax(packets[:, where[found]].sum(axis=0))])
         way = int(where[row])
-        yield _one_way(facts, row, packets[:, way], bool(silent_rtp[way]), int(last[way] - first[way]))
+        mine = by_session[int(streams["session_id"][row])]
+        yield _one_way(facts, row, mine, packets[:, way], bool(silent_rtp[way]), int(last[way] - first[way]))
 
 
 def _other_packets(facts: Facts, rows: Ints) -> Ints:
@@ -89,11 +91,13 @@ def _other_packets(facts: Facts, rows: Ints) -> Ints:
     return counts
 
 
-def _one_way(facts: Facts, row: int, packets: Ints, media: bool, lasted: int) -> Hit:
+def _one_way(facts: Facts, row: int, mine: Ints, packets: Ints, media: bool, lasted: int) -> Hit:
+    """A hit for a direction that is heard; `mine` are the streams of its session."""
     streams = facts["streams"]
     session, heard, silent = (int(streams[name][row]) for name in ("session_id", "src", "dst"))
-    own = (streams["session_id"] == session) & (streams["vantage"] == streams["vantage"][row])
-    forth = np.flatnonzero(own & (streams["src"] == heard) & (streams["kind"] == (RTP if media else DATA)))
+    here = streams["vantage"][mine] == streams["vantage"][row]
+    kind, src = streams["kind"][mine], streams["src"][mine]
+    forth = mine[here & (src == heard) & (kind == (RTP if media else DATA))]
     what = "RTP" if media else "application data"
     evidence = [
         facts.shown_by(
@@ -111,9 +115,7 @@ def _one_way(facts: Facts, row: int, packets: Ints, media: bool, lasted: int) ->
         ),
     ]
     # Another capture may show that it was sent.
-    elsewhere = np.flatnonzero(
-        (streams["session_id"] == session) & ~own & (streams["src"] == silent) & (streams["kind"] <= RTCP)
-    )
+    elsewhere = mine[~here & (src == silent) & (kind <= RTCP)]
     evidence += [_sent(facts, int(other)) for other in elsewhere[:1].tolist()]
     steps: tuple[str, ...] = (
         f"On the way from {facts.text(silent)} to {facts.text(heard)}, look for a firewall that inspects packets: STUN "
@@ -180,6 +182,7 @@ def media_off_pair(facts: Facts) -> Iterator[Hit]:
     number = np.where(load, streams["session_id"], 0)
     much = (stray >= MUCH) & (stray >= PART * total)
     wanted = off & much[number] & (streams["last_time"] > np.minimum(settled[number], NEVER - LASTS) + LASTS)
+    by_session = Index(np.where(pairs["nominated"], pairs["session_id"], 0))
     for rows in groups(wanted, streams["session_id"]):
         row = int(rows[np.argmax(streams["packets"][rows])])
         session = int(streams["session_id"][row])
@@ -187,7 +190,7 @@ def media_off_pair(facts: Facts) -> Iterator[Hit]:
         src, dst = int(streams["src"][row]), int(streams["dst"][row])
         packets = int(streams["packets"][rows].sum())
         chosen = " – ".join(facts.text(end) for end in ends if end >= 0)
-        named = np.flatnonzero((pairs["session_id"] == session) & pairs["nominated"])
+        named = by_session[session]
         yield Hit(
             summary=f"{many(packets, 'packet')} of media go from {facts.text(src)} to {facts.text(dst)}, which nobody "
             f"nominated; {chosen} is.",

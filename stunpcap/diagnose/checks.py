@@ -12,16 +12,29 @@ from typing import Any
 import numpy as np
 
 from stunpcap.diagnose import advice
-from stunpcap.diagnose.exchanges import Checks, at_one_place, checks_of, frames_of, many, message_in, most_common, named
+from stunpcap.diagnose.exchanges import (
+    Checks,
+    Index,
+    at_one_place,
+    checks_of,
+    frames_of,
+    many,
+    message_in,
+    most_common,
+    named,
+)
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Hit
 from stunpcap.diagnose.rules import rule
-from stunpcap.ice.columns import Ints, find, pick
+from stunpcap.ice.columns import Ints, find, group, pick
 from stunpcap.schema import ROLE
 from stunpcap.table import MISSING, NAT
 
-WRONG_FORM = (400, 420)
+UNKNOWN_ATTRIBUTE = 420
+WRONG_FORM = (400, UNKNOWN_ATTRIBUTE)
 CONFLICT = 487
+FEW = 64
+"""Connections between two hosts that are looked at."""
 INSISTS = 2 * SECOND
 """After so long with the same role an agent is not about to change it."""
 
@@ -61,11 +74,10 @@ def bad_request(facts: Facts) -> Iterator[Hit]:
         nameless = (table["username"][rows] < 0) & (table["request_frame"][rows] > 0)
         if nameless.all():
             evidence.append(facts.show("the refused checks have no USERNAME", row, asked))
-        unknown = _unknown_attributes(facts, vantage, int(table["response_frame"][rows[0]]))
+        answer = int(table["response_frame"][rows[0]])
+        unknown = _unknown_attributes(facts, vantage, answer) if code == UNKNOWN_ATTRIBUTE else ""
         if unknown:
-            evidence.append(
-                facts.show(f"the answer names as unknown: {unknown}", row, int(table["response_frame"][rows[0]]))
-            )
+            evidence.append(facts.show(f"the answer names as unknown: {unknown}", row, answer))
         yield Hit(
             summary=f"{facts.text(dst)} refuses the checks of {facts.text(src)} because of their form: {named(code)}"
             f"{', since they have no USERNAME' if nameless.all() else ''}.",
@@ -201,25 +213,26 @@ def ice_tcp_refused(facts: Facts) -> Iterator[Hit]:
     rows, back = rows[in_vain], back[in_vain]
     address = facts.pools.endpoints.addresses
     a, b = address[pairs["src"]], address[pairs["dst"]]
-    known = find(
-        (flows["vantage"][rows], *_both(address[flows["src"][rows]], address[flows["dst"][rows]])),
-        (pairs["vantage"], *_both(a, b)),
+    trying = facts.in_session("pairs", facts.not_working) & (a != b)
+    ends, _ = group(
+        np.concatenate([pairs["vantage"], flows["vantage"][rows]]),
+        *(
+            np.concatenate(both)
+            for both in zip(_both(a, b), _both(address[flows["src"][rows]], address[flows["dst"][rows]]), strict=True)
+        ),
     )
-    rows, back = rows[known >= 0], back[known >= 0]
-    for some in groups(
-        np.ones(len(rows), np.bool_), flows["vantage"][rows], address[flows["src"][rows]], address[flows["dst"][rows]]
-    ):
-        first, answer = int(rows[some[0]]), int(back[some[0]])
-        ends = {int(address[flows["src"][first]]), int(address[flows["dst"][first]])}
-        near = (
-            np.isin(a, list(ends)) & np.isin(b, list(ends)) & (a != b) & (pairs["vantage"] == flows["vantage"][first])
+    pairs_of = Index(np.where(trying, ends[: len(pairs)], -1))
+    for some in groups(np.ones(len(rows), np.bool_), ends[len(pairs) :], address[flows["src"][rows]]):
+        between = pairs_of[int(ends[len(pairs) + some[0]])]
+        begun = flows["first_time"][rows[some[:FEW]]]
+        near = (pairs["first_time"][between] <= begun[:, None] + 2 * SECOND) & (
+            pairs["last_time"][between] >= begun[:, None] - 2 * SECOND
         )
-        when = int(flows["first_time"][first])
-        near &= (pairs["first_time"] <= when + 2 * SECOND) & (pairs["last_time"] >= when - 2 * SECOND)
-        near &= facts.in_session("pairs", facts.not_working)
         if not near.any():
             continue
-        row = int(np.flatnonzero(near)[0])
+        which, at = np.argwhere(near)[0].tolist()
+        first, answer, row = int(rows[some[which]]), int(back[some[which]]), int(between[at])
+        when = int(flows["first_time"][first])
         src, dst = int(flows["src"][first]), int(flows["dst"][first])
         reset = answer >= 0 and bool(flows["rst"][answer] > 0)
         how = "reset" if reset else "not answered"

@@ -9,12 +9,12 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.advice import Steps
-from stunpcap.diagnose.exchanges import Checks, checks_of, end_at, frames_of, many, succeeded_by
+from stunpcap.diagnose.exchanges import Checks, Index, checks_at, checks_of, end_at, frames_of, many, succeeded_by
 from stunpcap.diagnose.facts import SECOND, Facts, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
-from stunpcap.ice.columns import Ints, count_in, group, maximum_in, pick
+from stunpcap.ice.columns import Ints, count_in, find, group, maximum_in, pick
 from stunpcap.ice.transactions import OUT
 from stunpcap.table import MISSING, NAT
 
@@ -66,8 +66,9 @@ def consent_lost(facts: Facts) -> Iterator[Hit]:
     """
     checks, table = checks_of(facts), facts["transactions"]
     losses: dict[int, list[_Loss]] = {}
-    for row in _silent_rows(facts, checks).tolist():
-        loss = _loss(facts, checks, row)
+    silent = _silent_rows(facts, checks)
+    for row, heard in zip(silent.tolist(), _last_heard(facts, silent).tolist(), strict=True):
+        loss = _loss(facts, checks, row, heard)
         losses.setdefault(loss.session, []).append(loss)
     restarted = succeeded_by(facts)
     sessions = facts["sessions"]
@@ -79,7 +80,7 @@ def consent_lost(facts: Facts) -> Iterator[Hit]:
             continue  # the old generation was left, as it should be
         mended = after is not None and bool(connected[after - 1])
         good = int(loss.last_heard - sessions["start"][number - 1])
-        own = checks.rows[checks.pair == loss.row]
+        own = facts.checks_of(loss.row)
         answered = own[table["response_time"][own] > NAT]
         yield Hit(
             summary=f"{loss.said}, since {seconds(good)} after the first check, for {seconds(loss.silence)} until the "
@@ -124,17 +125,27 @@ def _silent_rows(facts: Facts, checks: Checks) -> Ints:
     return rows
 
 
-def _loss(facts: Facts, checks: Checks, row: int) -> _Loss:
+def _last_heard(facts: Facts, rows: Ints) -> Ints:
+    """For rows of `pairs` when the last packet of any kind came back."""
+    pairs, flows = facts["pairs"], facts["flows"]
+    back = [pairs[name][rows] for name in ("vantage", "dst", "src")]
+    came = [flows[name] for name in ("vantage", "src", "dst")]
+    way, count = group(*(np.concatenate(both) for both in zip(back, came, strict=True)))
+    return maximum_in(way[len(rows) :], count, flows["last_time"], NAT)[way[: len(rows)]]
+
+
+def _loss(facts: Facts, checks: Checks, row: int, heard: int) -> _Loss:
     """What one capture says of one direction that has no answers any more."""
-    pairs, table, flows = facts["pairs"], facts["transactions"], facts["flows"]
-    vantage, src, dst = (int(pairs[name][row]) for name in ("vantage", "src", "dst"))
+    pairs, table = facts["pairs"], facts["transactions"]
+    src, dst = (int(pairs[name][row]) for name in ("src", "dst"))
     last_good = int(pairs["last_answer_time"][row])
-    own = np.flatnonzero((checks.pair == row) & (checks.first_time > last_good))
+    own = checks_at(facts, checks, row)
+    own = own[checks.first_time[own] > last_good]
     back = int(facts.reverse[row])
-    theirs = np.flatnonzero((checks.pair == back) & (checks.first_time > last_good + SECOND)) if back >= 0 else own[:0]
+    theirs = checks_at(facts, checks, back) if back >= 0 else own[:0]
+    theirs = theirs[checks.first_time[theirs] > last_good + SECOND]
     answered = theirs[checks.succeeded[theirs]]
-    from_other = (flows["vantage"] == vantage) & (flows["src"] == dst) & (flows["dst"] == src)
-    heard = max(int(flows["last_time"][from_other].max(initial=NAT)), last_good)
+    heard = max(heard, last_good)
     alive = len(answered) >= 2 and int(checks.first_time[answered[-1]]) - last_good >= SILENCE
     ends = facts.text(src), facts.text(dst)
     refused = own[checks.outcome[own] == OUT["icmp"]]
@@ -243,12 +254,15 @@ def consent_missing(facts: Facts) -> Iterator[Hit]:
     gap = np.where((checked > NAT) & (until > NAT), until - checked, 0)
     used = pairs["nominated"] & facts.in_session("pairs", facts.session_is("connected"))
     missing = used & (gap[of_pair] >= WITHOUT) & (end_at(facts, pairs["vantage"]) > NAT)
+    if not missing.any():
+        return
     messages = facts["messages"]
+    by_ends, indications = Index(np.where(loaded, of_flow, -1)), _indications(facts, both, ends)
     for rows in groups(missing, pairs["session_id"]):
         row = int(rows[np.argmax(gap[of_pair[rows]])])
         number = int(of_pair[row])
         how_long = int(gap[number])
-        mine = np.flatnonzero((of_flow == number) & loaded)
+        mine = by_ends[number]
         packets = int((flows["packets"] - flows["stun"])[mine].sum())
         table = facts["transactions"]
         last = facts.checks_of(row)[-1:]
@@ -261,12 +275,7 @@ def consent_missing(facts: Facts) -> Iterator[Hit]:
                 *flows["first_frame"][mine].tolist(),
             ),
         ]
-        pings = np.flatnonzero(
-            facts.has("messages", "class", "indication")
-            & (messages["vantage"] == pairs["vantage"][row])
-            & np.isin(messages["src"], [pairs["src"][row], pairs["dst"][row]])
-            & np.isin(messages["dst"], [pairs["src"][row], pairs["dst"][row]])
-        )
+        pings = indications[number]
         if len(pings):
             said = f"{many(len(pings), 'Binding indication')} instead, which nobody answers"
             evidence.append(facts.show(said, row, *messages["frame"][pings[:3]].tolist()))
@@ -282,3 +291,23 @@ def consent_missing(facts: Facts) -> Iterator[Hit]:
             pair=int(pairs["pair_id"][row]),
             time=int(pick(table["first_time"], last)[0]),
         )
+
+
+def _indications(facts: Facts, both: list[Ints], ends: Ints) -> _Rows:
+    """Rows of `messages` with Binding indications, by the number of their two ends in one capture."""
+    messages = facts["messages"]
+    rows = np.flatnonzero(facts.has("messages", "class", "indication"))
+    src, dst = messages["src"][rows], messages["dst"][rows]
+    known = find((messages["vantage"][rows], np.minimum(src, dst), np.maximum(src, dst)), both)
+    return _Rows(rows, Index(pick(ends, known)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Some rows of a table by a key."""
+
+    rows: Ints
+    index: Index
+
+    def __getitem__(self, key: int) -> Ints:
+        return self.rows[self.index[key]]

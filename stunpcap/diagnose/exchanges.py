@@ -78,6 +78,25 @@ def checks_of(facts: Facts) -> Checks:
     )
 
 
+def checks_at(facts: Facts, checks: Checks, row: int) -> Ints:
+    """Which of the checks belong to a row of `pairs`, in order of time."""
+    return np.searchsorted(checks.rows, facts.checks_of(row))
+
+
+class Index:
+    """Rows by a key, for rules that look up a few of many."""
+
+    def __init__(self, keys: Any) -> None:
+        keys = np.asarray(keys, np.int64)
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+
+    def __getitem__(self, key: int) -> Ints:
+        """The rows with a key, in order."""
+        first, last = np.searchsorted(self._keys, [key, key + 1])
+        return self._order[first:last]
+
+
 def frames_of(facts: Facts, rows: Ints, most: int = SHOWN) -> list[int]:
     """Frames of the first of some transactions and of the last one: requests and responses."""
     table = facts["transactions"]
@@ -129,8 +148,9 @@ def message_in(facts: Facts, vantage: int, frame: int, cls: str) -> Message | No
     """The first message of a class in a frame of a capture, in full."""
     for source in facts.sources:
         if source.name == facts.name_of(vantage):
-            here = (source.messages["frame"] == frame) & (source.messages["class"] == CLASS.index(cls))
-            for row in np.flatnonzero(here)[:1].tolist():
+            first, last = np.searchsorted(source.messages["frame"], [frame, frame + 1])
+            here = source.messages["class"][first:last] == CLASS.index(cls)
+            for row in (first + np.flatnonzero(here))[:1].tolist():
                 offset, size = source.offsets[row].tolist()
                 return Message.parse(source.payload[offset : offset + size])
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stunpcap.diagnose.exchanges import Checks, at_one_place, checks_of, end_at, frames_of, many
+from stunpcap.diagnose.exchanges import Checks, at_one_place, checks_at, checks_of, end_at, frames_of, many
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
 from stunpcap.diagnose.finding import HIGH, INFO, LOW, MEDIUM, WARNING, Hit
 from stunpcap.diagnose.rules import rule
@@ -96,7 +96,7 @@ def slow_checks(facts: Facts) -> Iterator[Hit]:
     lively = facts.in_session("pairs", facts.session_is("connected", "disconnected"))
     for rows in groups((late | holes | slow) & answered & lively, pairs["session_id"]):
         row = int(rows[np.lexsort((-found.between[rows], -wait[rows], ~late[rows]))[0]])
-        own = np.flatnonzero(checks.pair == row)
+        own = checks_at(facts, checks, row)
         src, dst = facts.text(int(pairs["src"][row])), facts.text(int(pairs["dst"][row]))
         said, evidence = [], []
         if late[row]:
@@ -166,7 +166,8 @@ def early_checks(facts: Facts) -> Iterator[Hit]:
     for rows in groups(wanted, pairs["session_id"], facts.side):
         row = int(rows[np.argmax(found.before[rows])])
         src, dst = int(pairs["src"][row]), int(pairs["dst"][row])
-        own = np.flatnonzero((checks.pair == row) & (checks.first_time <= found.first_good[row]))
+        own = checks_at(facts, checks, row)
+        own = own[checks.first_time[own] <= found.first_good[row]]
         yield Hit(
             summary=f"The first {many(int(found.before[row]), 'transmission')} of checks from {facts.text(src)} had no "
             f"answer: {facts.text(dst)} was not ready for {seconds(int(wait[row]))}. That is no fault.",

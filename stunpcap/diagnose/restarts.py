@@ -6,11 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stunpcap.diagnose.exchanges import at_one_place, checks_of, many
+from stunpcap.diagnose.exchanges import Index, at_one_place, checks_of, many
 from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import ERROR, HIGH, INFO, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
+from stunpcap.ice.columns import Ints, first_of
 from stunpcap.table import MISSING
 
 GOES_ON = 3 * SECOND
@@ -31,10 +32,10 @@ def ice_restart(facts: Facts) -> Iterator[Hit]:
 
     What to try: nothing, if the new generation connected; else look at what its own findings say.
     """
+    sessions, first = facts["sessions"], _first_rows(facts)
     for number, before, shared in _restarts(facts):
         if shared:
             continue
-        sessions = facts["sessions"]
         begun = int(sessions["start"][number - 1])
         after = seconds(begun - int(sessions["start"][before - 1]))
         took = float(sessions["time_to_connect_s"][number - 1])
@@ -45,7 +46,7 @@ def ice_restart(facts: Facts) -> Iterator[Hit]:
                 facts.show(
                     f"new username fragments {facts.word(int(sessions['ufrag_a'][number - 1]))} and "
                     f"{facts.word(int(sessions['ufrag_b'][number - 1]))}",
-                    _first_row(facts, number),
+                    int(first[number - 1]),
                     int(sessions["first_frame"][number - 1]),
                 ),
             ),
@@ -71,18 +72,20 @@ def ice_restart_incomplete(facts: Facts) -> Iterator[Hit]:
     What to try: follow the offer with the new `a=ice-ufrag` through signalling to the other agent, and its answer back.
     """
     checks, pairs, sessions = checks_of(facts), facts["pairs"], facts["sessions"]
+    by_session, first = Index(checks.session), _first_rows(facts)
+    ufrag = pairs["ufrag"][checks.pair]
     for number, before, shared in _restarts(facts):
         if len(shared) != 1:
             continue
         kept = next(iter(shared))
         begun = int(sessions["start"][number - 1])
-        ufrag = pairs["ufrag"][checks.pair]
-        answers_only = not ((checks.session == number) & (ufrag == kept)).any()
-        old = np.flatnonzero((checks.session == before) & (ufrag == kept) & (checks.first_time > begun + GOES_ON))
+        answers_only = not (ufrag[by_session[number]] == kept).any()
+        old = by_session[before]
+        old = old[(ufrag[old] == kept) & (checks.first_time[old] > begun + GOES_ON)]
         if not answers_only or not len(old):
             continue
         old = at_one_place(checks, old)
-        row = _first_row(facts, number)
+        row = int(first[number - 1])
         src, dst = int(pairs["src"][row]), int(pairs["dst"][row])
         a, b = int(sessions["ufrag_a"][number - 1]), int(sessions["ufrag_b"][number - 1])
         fresh = facts.word(b if a == kept else a)
@@ -129,8 +132,7 @@ def _restarts(facts: Facts) -> Iterator[tuple[int, int, set[int]]]:
         yield row + 1, before, (new & old) - {MISSING}
 
 
-def _first_row(facts: Facts, number: int) -> int:
-    """The row of `pairs` with a session's first check."""
+def _first_rows(facts: Facts) -> Ints:
+    """For each session, from 0 on, the row of `pairs` with its first check."""
     pairs = facts["pairs"]
-    rows = np.flatnonzero(pairs["session_id"] == number)
-    return int(rows[np.argmin(pairs["first_time"][rows])])
+    return first_of(pairs["session_id"] - 1, len(facts["sessions"]), np.argsort(pairs["first_time"], kind="stable"))
