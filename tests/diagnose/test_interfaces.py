@@ -14,8 +14,11 @@ ENDS = """
     A6 = [2001:db8:1::10]:1000
     B6 = [2001:db8:2::20]:2000
 """
-GOOD = checks("A > B", "a", answer="B > A success ID mapped=A", and_="use controlling") + checks(
-    "B > A", "b", user="a:b", answer="A > B success ID mapped=B"
+MEDIA = "".join(f"{2 + n * 0.5} A > B rtp\n{2.2 + n * 0.5} B > A rtp\n" for n in range(20))
+GOOD = (
+    checks("A > B", "a", answer="B > A success ID mapped=A", and_="use controlling")
+    + checks("B > A", "b", user="a:b", answer="A > B success ID mapped=B")
+    + MEDIA
 )
 
 
