@@ -20,7 +20,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, count_in, group
 from stunpcap.ice.ways import NEVER
-from stunpcap.table import MISSING
+from stunpcap.table import MISSING, NAT
 
 REPEATS = 3
 """A flight that is sent so often is not merely slow; DTLS begins with timers of 50 ms to 1 s."""
@@ -224,7 +224,8 @@ def dtls_never_started(facts: Facts) -> Iterator[Hit]:
     used = np.zeros(len(sessions) + 1, np.bool_)
     used[pairs["session_id"][busy]] = True
     since = facts.directed.nominated_time
-    lasted = np.where(since < NEVER, pairs["last_time"] - np.minimum(since, NEVER - 1), 0)
+    heard = (since < NEVER) & (pairs["last_answer_time"] > NAT)
+    lasted = np.where(heard, np.maximum(pairs["last_answer_time"], 0) - np.minimum(since, NEVER - 1), 0)
     both = (facts.reverse >= 0) & (pairs["responses_received"] > 0)
     wanted = pairs["nominated"] & both & ~used[pairs["session_id"]] & facts.in_session("pairs", plain)
     wanted &= (lasted >= WAITS) & (pairs["consent_requests_sent"] > 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.diagnose.calls import call, causes, checks, found, lab, only
@@ -458,3 +460,42 @@ def test_fifteen_seconds_are_a_browser_s_habit() -> None:
 @pytest.mark.rule("gave-up-early", "near miss")
 def test_who_is_refused_has_reason_to_stop() -> None:
     assert not found(call(checks("A > B", "a", 5, answer="B > A error ID code=401")), "gave-up-early")
+
+
+SERVER = "192.0.2.1:443"
+
+
+def client(number: int) -> str:
+    return f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}:{1024 + number}"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("bad-credentials", ("0 C > S request a user=sN:N prio=1", "0.1 S > C error a code=401")),
+        ("bad-credentials", ("0 C > S request a user=xN:N prio=1", "0 S > C request b user=N:sN prio=1",
+                             "1 C > S request c user=xN:N prio=1", "1 S > C request d user=N:sN prio=1")),
+        ("bad-request", ("0 C > S request a user=sN:N prio=1", "0.1 S > C error a code=420 unknown=0024")),
+        ("role-conflict", ("0 C > S request a user=sN:N prio=1 controlling", "0.1 S > C error a code=487")),
+        ("consent-lost", ("0 C > S request a user=sN:N prio=1 controlling use", "0.1 S > C success a mapped=C",
+                          "20 C > S request b user=sN:N prio=1", "30 C > S request c user=sN:N prio=1")),
+        ("consent-missing", ("0 C > S request a user=sN:N prio=1 controlling use", "0.1 S > C success a mapped=C",
+                             *["1 C > S rtp"] * 9, "25 C > S rtp")),
+    ],
+)  # fmt: skip
+def test_many_findings_take_time_in_proportion(name: str, lines: tuple[str, ...]) -> None:
+    """A bound that is many times what it takes; looking through everything for each finding takes longer."""
+    count = 2000
+    text = []
+    for number in range(count):
+        for line in lines:
+            at, src, _, dst, *what = line.split()
+            if what[0] in ("request", "success", "error"):
+                what[1] += str(number)
+            ends = {"C": client(number), "S": SERVER}
+            rest = " ".join(what).replace("mapped=C", f"mapped={ends['C']}").replace("N", f"c{number}")
+            text.append((number * 0.5 + float(at), f"{ends[src]} > {ends[dst]} {rest}"))
+    trace = read("\n".join(f"{at:.3f} {line}" for at, line in sorted(text)) + f"\n{count} end")
+    start = time.process_time()
+    assert len(found(trace, name)) >= count
+    assert time.process_time() - start < 6
