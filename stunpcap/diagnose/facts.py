@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stunpcap.diagnose.finding import Evidence
-from stunpcap.ice.columns import Ints, find, group
+from stunpcap.ice.columns import Ints, group
 from stunpcap.ice.pairs import Directed
 from stunpcap.ice.place import Place
 from stunpcap.schema import CONFIDENCE, PLACE, column
@@ -167,10 +167,20 @@ class Facts:
         counts = self._count_of[self.checks_of(row)]
         return counts[counts >= 0]
 
-    def pair_named(self, session: Any, src: Any, dst: Any) -> Ints:
-        """A row of `pairs` for each session and direction; -1 where no check went there."""
-        pairs = self["pairs"]
-        return find((session, src, dst), (pairs["session_id"], pairs["src"], pairs["dst"]))
+    @functools.cached_property
+    def _rows_by_ends(self) -> dict[tuple[int, int, int], list[int]]:
+        pairs, found = self["pairs"], dict[tuple[int, int, int], list[int]]()
+        for row, key in enumerate(zip(*(pairs[name].tolist() for name in ("session_id", "src", "dst")), strict=True)):
+            found.setdefault(key, []).append(row)
+        return found
+
+    def row_between(self, session: int, src: int, dst: int) -> int:
+        """The row of `pairs` of a session from one address to another, in the capture that saw most of its checks.
+
+        -1 if no check went there.
+        """
+        sent = self["pairs"]["requests_sent"]
+        return max(self._rows_by_ends.get((session, src, dst), []), key=lambda row: int(sent[row]), default=MISSING)
 
     @functools.cached_property
     def _sessions_of(self) -> dict[int, set[int]]:

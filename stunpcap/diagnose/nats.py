@@ -55,8 +55,7 @@ def one_way_nat(facts: Facts) -> Iterator[Hit]:
         session = int(table["session_id"][first])
         here, asked, seen = (int(table[name][first]) for name in ("src", "dst", "response_src"))
         b, x, y = facts.text(here), facts.text(asked), facts.text(seen)
-        in_named, back = facts.pair_named(*(np.array([v]) for v in (session, seen, here)))[0], MISSING
-        back = int(facts.pair_named(*(np.array([v]) for v in (session, here, seen)))[0])
+        in_named, back = (facts.row_between(session, *ends) for ends in ((seen, here), (here, seen)))
         arrived = int(pairs["requests_sent"][in_named]) if in_named >= 0 else 0
         evidence = [
             facts.shown_by(
