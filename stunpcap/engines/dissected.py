@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,9 +40,15 @@ class StunLayer:
         """It is ChannelData, no message."""
         return "stun.channel" in self.fields
 
+    @property
+    def is_message(self) -> bool:
+        """Its header is all there."""
+        name = "classicstun" if self.classic else "stun"
+        return all(f"{name}.{part}" in self.fields for part in ("type", "length", "id"))
+
     def messages(self, depth: int = 0) -> Iterator[tuple[StunLayer, int]]:
         """The message, and those inside it, each with how many others it is inside of."""
-        if not self.is_channel:
+        if self.is_message:
             yield self, depth
         for layer in self.inner:
             yield from layer.messages(depth + 1)
@@ -79,8 +86,18 @@ class Dissected:
     protocols: tuple[str, ...] = field(default=())
 
 
-def dissect(packet: Any) -> Dissected:
-    """Take from one of pyshark's packets what is needed of it."""
+def dissect(packet: Any) -> tuple[Dissected, bool]:
+    """Take from one of pyshark's packets what is needed of it; and whether all headers were there to take it from.
+
+    tshark leaves out the fields that a packet is too short for, or too damaged.
+    """
+    try:
+        return _dissect(packet, True), True
+    except (KeyError, IndexError, ValueError, OSError, struct.error):
+        return _dissect(packet, False), False
+
+
+def _dissect(packet: Any, deep: bool) -> Dissected:
     frame = packet.frame_info._all_fields  # the public way guesses at names, and costs ten times as much
     layers: dict[str, list[Fields]] = {}
     raws: dict[str, list[tuple[bytes, int]]] = {}
@@ -101,13 +118,16 @@ def dissect(packet: Any) -> Dissected:
         "protocols": protocols,
     }
     quoting = next((at for at, name in enumerate(protocols) if name in ICMP_LAYERS), len(protocols))
+    bare = Dissected(**common, packet=b"", wire_length=0, is_fragment=False)
+    if not deep:
+        return bare
     transport, end = "", quoting
     if quoting == len(protocols):  # else what is above is a quote
         end = next((at for at in reversed(range(quoting)) if protocols[at] in PROTOCOLS), quoting)
         transport = protocols[end] if end < quoting else ""
     shown = [name for name in protocols[:end] if name in ("ip", "ipv6")]
     if not shown or len(raws.get(shown[-1], [])) < shown.count(shown[-1]) or (transport and transport not in raws):
-        return Dissected(**common, packet=b"", wire_length=0, is_fragment=False)
+        return bare
     ip, number = shown[-1], shown.count(shown[-1]) - 1
     header, at = raws[ip][number]
     fields = layers[ip][number]

@@ -33,6 +33,7 @@ LINKS = {
     "radiotap": 127, "prism": 119, "ppi": 192, "hci_h4": 187, "bthci_cmd": 187, "usb": 220, "nflog": 239,
 }  # fmt: skip
 """Numbers of link types by tshark's name for the lowest layer."""
+BROKEN = "packet too short or too damaged for tshark to give all fields of its headers"
 RECORD_HEADER = 16
 """Bytes that a packet takes in a pcap file besides its own: to tell how far tshark has come."""
 
@@ -70,12 +71,16 @@ def _read(
         found = Found(called, f"{format_of(file)}, by tshark", compression)
         size = file.stat().st_size
         done = count = last = 0
+        broken: tuple[int, int] | None = None
         for packet in packets(program, file, called, options):
             if isinstance(packet, str):
                 if packet:
                     found.defects.append(Defect(min(done, size), last, f"tshark: {packet}"))
                 break
-            one = dissect(packet)
+            one, whole = dissect(packet)
+            if not whole:
+                first = broken[1] if broken else one.frame
+                broken = (broken[0] + 1 if broken else 1, first)
             feeder.add(one.frame, one.time_ns, one.captured, *_fed(one, options), one.direction, one.protocols[-1])
             links[one.link] = one.frame
             if one.comments:
@@ -87,6 +92,8 @@ def _read(
                 progress(min(done, size), size)
     found.interfaces = [Interface(LINKS[link]) for link in links if link in LINKS]
     kept = _with_hidden(feeder.finish(), holding)
+    if broken:
+        kept.oddities[BROKEN] = ("network", *broken)
     return replace_messages(assemble(found, kept, name, pools), holding, pools)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import random
 import shutil
 import struct
 import subprocess
@@ -181,6 +184,29 @@ class TestFiles:
         assert messages(trace) == messages(stunpcap.read(path))
         assert any("cut short" in row["defect"] for row in trace.table("defects").records())
 
+    @pytest.mark.parametrize("snaplen", [20, 34, 38, 44, 60, 66])
+    def test_packets_cut_anywhere(self, snaplen: int, tmp_path: Path) -> None:
+        path = tmp_path / "cut.pcap"
+        subprocess.run(
+            ["editcap", "-F", "pcap", "-s", str(snaplen), str(LAB / "turn-tcp" / "offerer.pcap"), str(path)],
+            check=True,
+            capture_output=True,
+        )
+        ours, theirs = stunpcap.read(path), stunpcap.read(path, engine="pyshark")
+        assert theirs.sources[0].packets == ours.sources[0].packets
+        assert len(theirs.table("flows")) == len(ours.table("flows"))
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_whatever_the_bytes(self, seed: int, tmp_path: Path) -> None:
+        chance = random.Random(seed)
+        data = bytearray((LAB / "routed" / "router-a.pcap").read_bytes())
+        for _ in range(60):
+            data[chance.randrange(40, len(data))] = chance.randrange(256)
+        path = tmp_path / "damaged.pcap"
+        path.write_bytes(data)
+        with contextlib.suppress(CaptureError):
+            assert str(stunpcap.read(path, engine="pyshark"))
+
     def test_no_capture_at_all(self, tmp_path: Path) -> None:
         path = tmp_path / "text"
         path.write_text("hello")
@@ -192,6 +218,15 @@ class TestFiles:
         path = tmp_path / "noted.pcapng"
         subprocess.run(["editcap", "-a", "3:look here", str(DIRECT), str(path)], check=True, capture_output=True)
         assert stunpcap.read(path, engine="pyshark").comments["noted"][3] == ["look here"]
+
+
+def test_inside_a_running_event_loop() -> None:
+    """Notebooks run one."""
+
+    async def read() -> int:
+        return len(messages(stunpcap.read(DIRECT, engine="pyshark")))
+
+    assert asyncio.run(read()) == len(messages(stunpcap.read(DIRECT)))
 
 
 class TestPrograms:
