@@ -86,6 +86,7 @@ class Endpoints:
         self._others: dict[bytes, int] = {}
         self._texts: dict[int, str] = {}
         self._addresses: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        self._is_v6: npt.NDArray[np.bool_] = np.zeros(0, np.bool_)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -164,8 +165,9 @@ class Endpoints:
     @property
     def is_v6(self) -> npt.NDArray[np.bool_]:
         """Which endpoints have an IPv6 address."""
-        v6: npt.NDArray[np.bool_] = np.any(self.words[:, :3] != np.array([0, 0, V4_PREFIX], np.uint32), axis=1)
-        return v6
+        if len(self._is_v6) != len(self.words):
+            self._is_v6 = np.any(self.words[:, :3] != np.array([0, 0, V4_PREFIX], np.uint32), axis=1)
+        return self._is_v6
 
 
 @dataclass(slots=True)
