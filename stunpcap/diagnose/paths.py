@@ -15,6 +15,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import answered, checks, foremost, frames_of, others, transport, unanswered, way
 from stunpcap.ice.columns import Ints, count_in, pick
 from stunpcap.schema import PATH
+from stunpcap.table import MISSING
 
 LOST = PATH.index("lost")
 FEW = 3
@@ -51,6 +52,7 @@ def one_way_loss(facts: Facts) -> Iterator[Hit]:
         src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
         repeats = _checks_in_vain(facts, back)
         told = repeats is not None or int(pairs["path"][lead]) == LOST
+        one_way = told or bool(facts.at_dst[lead])
         said, steps, confidence = _loss(facts, rows, lead, told)
         yield Hit(
             summary=said,
@@ -60,7 +62,8 @@ def one_way_loss(facts: Facts) -> Iterator[Hit]:
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
             time=int(pairs["first_time"][lead]),
-            **({"src": src, "dst": dst} if told or facts.at_dst[lead] else {}),
+            src=src if one_way else MISSING,
+            dst=dst if one_way else MISSING,
         )
 
 
