@@ -17,6 +17,7 @@ from stunpcap.diagnose.exchanges import (
     Index,
     at_one_place,
     checks_of,
+    cut_short,
     frames_of,
     many,
     message_in,
@@ -54,7 +55,7 @@ def bad_request(facts: Facts) -> Iterator[Hit]:
     What to try: look at a refused check in full (`stunpcap show`), and at UNKNOWN-ATTRIBUTES in the answer; update, or
     mend, the agent that sends it.
     """
-    checks, table = checks_of(facts), facts["transactions"]
+    checks, table, cut = checks_of(facts), facts["transactions"], cut_short(facts)
     for seen in groups(refused(checks, WRONG_FORM), checks.session, checks.side):
         at = at_one_place(checks, seen)
         rows = checks.rows[at]
@@ -71,7 +72,7 @@ def bad_request(facts: Facts) -> Iterator[Hit]:
             )
         ]
         asked, vantage = int(table["request_frame"][rows[0]]), int(table["vantage"][rows[0]])
-        nameless = (table["username"][rows] < 0) & (table["request_frame"][rows] > 0)
+        nameless = (table["username"][rows] < 0) & (table["request_frame"][rows] > 0) & ~cut[number - 1]
         if nameless.all():
             evidence.append(facts.show("the refused checks have no USERNAME", row, asked))
         answer = int(table["response_frame"][rows[0]])

@@ -220,7 +220,7 @@ def _advice(facts: Facts, loss: _Loss) -> Steps:
         ()
         if loss.proven or loss.src == MISSING
         else advice.capture_next(facts.host(loss.src), "to see whether its packets leave, and whether ours arrive"),
-        advice.turn_relay("then there is a second path to fall back on"),
+        ("If it happens often, give both agents a TURN relay, too, as a second path to fall back on.",),
     )
 
 

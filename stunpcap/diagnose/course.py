@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stunpcap.diagnose.exchanges import checks_of, end_at, tagged
+from stunpcap.diagnose.exchanges import checks_of, cut_short, end_at, start_seen, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, INFO, MEDIUM, WARNING, Hit
+from stunpcap.diagnose.finding import ERROR, HIGH, INFO, LOW, MEDIUM, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, first_of, group, pick
@@ -20,6 +20,8 @@ WAITS = 3 * SECOND
 SURE = 10 * SECOND
 MERGED = 3600 * SECOND
 """A capture that goes on for longer than this without a check was put together of several: its end tells nothing."""
+CONSENT_PACE = 2 * SECOND
+"""Checks that are so far apart may be consent of a session that was up before the capture began."""
 LATE = 3 * SECOND
 """From the first success to the nomination: agents that weigh several pairs wait less than this."""
 SETTLED = 3 * SECOND
@@ -46,7 +48,8 @@ def never_nominated(facts: Facts) -> Iterator[Hit]:
     tried[checks.session[checks.nominating]] = True
     both = facts.has("pairs", "state", "succeeded") & (pick(pairs["state"], facts.reverse) == pairs["state"])
     waiting = facts.session_is("checking") & ~tagged(facts, "one-way capture") & ~tagged(facts, "only responses")
-    waiting &= ~tried[1:]
+    waiting &= ~tried[1:] & ~cut_short(facts)
+    begun = start_seen(facts, checks)
     since = np.full(len(pairs), NEVER, np.int64)
     np.minimum.at(since, checks.pair[checks.succeeded], checks.response_time[checks.succeeded])
     since = np.maximum(since, pick(since, facts.reverse, NEVER))
@@ -63,11 +66,14 @@ def never_nominated(facts: Facts) -> Iterator[Hit]:
             row, back = back, row
         src, dst = int(pairs["src"][row]), int(pairs["dst"][row])
         after = seconds(int(waited[row]))
+        pace = int(pairs["last_time"][row] - pairs["first_time"][row]) // max(1, int(pairs["requests_sent"][row]) - 1)
+        before = pace >= CONSENT_PACE and not begun[number - 1]
         who = f"the controlling agent at {facts.text(src)}" if facts.word(leads) else "neither agent"
         yield Hit(
             summary=f"The pair {facts.text(src)} – {facts.text(dst)} works both ways, and "
             + (f"{who} nominates nothing" if facts.word(leads) else "neither agent nominates it")
-            + f" in the {after} that follow.",
+            + f" in the {after} that follow"
+            + ("; unless it did before the capture began." if before else "."),
             evidence=(
                 facts.show(
                     "checks succeeded in both directions",
@@ -83,7 +89,7 @@ def never_nominated(facts: Facts) -> Iterator[Hit]:
                 "See that both agents agree on their roles: whoever made the offer controls, unless the other is "
                 "ICE-lite.",
             ),
-            confidence=HIGH if waited[row] >= SURE else MEDIUM,
+            confidence=LOW if before else HIGH if waited[row] >= SURE else MEDIUM,
             session=number,
             pair=int(pairs["pair_id"][row]),
             src=src,

@@ -13,9 +13,9 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.advice import Steps
-from stunpcap.diagnose.exchanges import frames_of, many, tagged
+from stunpcap.diagnose.exchanges import checks_of, frames_of, many, start_seen, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, count_in, group
@@ -206,7 +206,8 @@ def dtls_never_started(facts: Facts) -> Iterator[Hit]:
     application that stops after ICE; an agent that speaks ICE alone, with nothing to send.
 
     Not to be confused with: `dtls-one-way`, where a ClientHello is sent; calls without DTLS (SDES), in which media
-    flows; an ICE restart, which needs no new handshake.
+    flows; an ICE restart, which needs no new handshake; an idle connection whose handshake was over before the capture
+    began (then it is a warning only).
 
     What to try: look at `a=setup` in both descriptions: the offer says `actpass`, the answer `active` or `passive`, and
     who is active begins.
@@ -229,13 +230,15 @@ def dtls_never_started(facts: Facts) -> Iterator[Hit]:
     both = (facts.reverse >= 0) & (pairs["responses_received"] > 0)
     wanted = pairs["nominated"] & both & ~used[pairs["session_id"]] & facts.in_session("pairs", plain)
     wanted &= (lasted >= WAITS) & (pairs["consent_requests_sent"] > 0)
+    begun = start_seen(facts, checks_of(facts)) if wanted.any() else wanted
     for rows in groups(wanted, pairs["session_id"]):
         row = int(rows[np.argmax(lasted[rows])])
+        seen = bool(begun[int(pairs["session_id"][row]) - 1])
         a, b = facts.text(int(pairs["src"][row])), facts.text(int(pairs["dst"][row]))
         how_long = seconds(int(lasted[row]))
         yield Hit(
             summary=f"ICE connected {a} and {b}, and for {how_long} nothing but consent checks follows: neither sends "
-            "a ClientHello.",
+            + ("a ClientHello." if seen else "a ClientHello, unless that was before the capture began."),
             evidence=(
                 facts.show(
                     f"consent goes on for {how_long} after the nomination", row, *frames_of(facts, facts.checks_of(row))
@@ -248,7 +251,8 @@ def dtls_never_started(facts: Facts) -> Iterator[Hit]:
                 f"If they are right, look into the logs of {facts.host(int(pairs['src'][row]))} and "
                 f"{facts.host(int(pairs['dst'][row]))} for why DTLS does not begin.",
             ),
-            confidence=MEDIUM if lasted[row] >= SURE else LOW,
+            confidence=MEDIUM if seen and lasted[row] >= SURE else LOW,
+            severity=ERROR if seen else WARNING,
             session=int(pairs["session_id"][row]),
             pair=int(pairs["pair_id"][row]),
             time=int(since[row]),

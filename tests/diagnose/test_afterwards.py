@@ -316,6 +316,19 @@ def test_a_capture_that_ends_soon_after_the_nomination() -> None:
 
 
 @pytest.mark.rule("dtls-never-started", "near miss")
+def test_an_idle_connection_whose_beginning_was_not_captured() -> None:
+    """Its handshake may have been over before: no error, then."""
+    late = (
+        checks("A > B", "a", 9, every=5, answer=GOOD_A, and_="controlling use"),
+        checks("B > A", "b", 9, start=2, every=5, user="a:b", answer=GOOD_B, and_="controlled"),
+    )
+    trace = call(*late, end=60)
+    hit = only(trace, "dtls-never-started")
+    assert (hit["severity"], hit["confidence"]) == ("warning", "low")
+    assert causes(trace) == [""]
+
+
+@pytest.mark.rule("dtls-never-started", "near miss")
 def test_an_ice_restart_needs_no_new_handshake() -> None:
     assert not found(lab("ice-restart-incomplete/offerer"), "dtls-never-started")
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import time
+from struct import pack, unpack_from
 
 import pytest
 
-from tests.diagnose.calls import call, causes, checks, found, lab, only
-from tests.ice.transcript import read
+import stunpcap
+from tests.diagnose.calls import ENDS, call, causes, checks, found, lab, only
+from tests.ice.transcript import read, transcript
 
 GOOD_A = "B > A success ID mapped=A"
 GOOD_B = "A > B success ID mapped=B"
@@ -258,6 +261,34 @@ def test_a_capture_that_ends_with_the_checks_does_not_tell() -> None:
 @pytest.mark.rule("never-nominated", "near miss")
 def test_a_pair_that_works_one_way_waits_for_no_nomination() -> None:
     assert not found(call(A_ASKS, checks("B > A", "b", user="a:b", and_="controlled")), "never-nominated")
+
+
+@pytest.mark.rule("never-nominated", "near miss")
+def test_messages_that_were_cut_may_have_lost_the_nomination() -> None:
+    lines = sorted((A_ASKS + B_ASKS).splitlines(), key=lambda line: float(line.split()[0]))
+    whole = transcript(ENDS + "\n".join(lines) + "\n60 end").capture()
+    assert found(stunpcap.read(io.BytesIO(whole)), "never-nominated")
+    assert not found(stunpcap.read(io.BytesIO(snapped(whole, 90))), "never-nominated")
+
+
+@pytest.mark.rule("never-nominated", "near miss")
+def test_consent_of_a_session_that_was_up_before_is_a_guess() -> None:
+    late = (
+        checks("A > B", "a", 9, every=5, answer=GOOD_A, and_="controlling"),
+        checks("B > A", "b", 9, start=2, every=5, user="a:b", answer=GOOD_B, and_="controlled"),
+    )
+    assert only(call(*late, end=60), "never-nominated")["confidence"] == "low"
+
+
+def snapped(capture: bytes, size: int) -> bytes:
+    """A pcap capture as with a snap length."""
+    result, at = capture[:24], 24
+    while at < len(capture):
+        second, part, length, wire = unpack_from("<IIII", capture, at)
+        kept = min(size, length)
+        result += pack("<IIII", second, part, kept, wire) + capture[at + 16 : at + 16 + kept]
+        at += 16 + length
+    return result
 
 
 @pytest.mark.rule("late-nomination", "fires")
