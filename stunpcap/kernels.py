@@ -17,6 +17,7 @@ import functools
 import importlib.util
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -31,6 +32,8 @@ FLOORS = ("capture", "wire", "stun")
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_LOADING = threading.Lock()
+"""A capture is read in one thread and scanned in another; LLVM is for one at a time."""
 _INNER: list[Callable[..., Any]] = []
 _CACHED = True
 """Whether compiled code can be kept on disk, as far as is known."""
@@ -81,12 +84,14 @@ class Kernel(Generic[R]):
         if _policy() != "always":
             kinds = native.signature(arrays)
             if kinds not in self._kept:
-                self._kept[kinds] = self._machine_code(kinds)
+                with _LOADING:
+                    self._kept[kinds] = self._machine_code(kinds)
             kept = self._kept[kinds]
             if kept is not None:
                 return kept(*arrays)
         if self._compiled is None:
-            self._compiled = self._compile()
+            with _LOADING:
+                self._compiled = self._compile()
         if self._compiled is self.function:
             return self.function(*args)
         return self._compiled(*arrays)

@@ -9,13 +9,8 @@ An object is used only if the sources, llvmlite, numba's version and the process
 
 from __future__ import annotations
 
-import ctypes
-import hashlib
 import os
-import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,6 +43,8 @@ def signature(args: tuple[Any, ...]) -> Signature | None:
 
 def folder(fingerprint: str) -> Path:
     """Where code made from these sources is kept: in NUMBA_CACHE_DIR, beside the package, or in the user's cache."""
+    import hashlib
+
     home = Path(__file__).parent
     places = [home / "__pycache__"]
     named = os.environ.get("NUMBA_CACHE_DIR")
@@ -62,6 +59,8 @@ def folder(fingerprint: str) -> Path:
 
 def load(name: str, kinds: Signature, fingerprint: str) -> Callable[..., Any] | None:
     """The kept code of a kernel for such arguments; None if there is none that fits, or llvmlite is missing."""
+    import hashlib
+
     try:
         kept = _path(name, kinds, fingerprint).read_bytes()
         import llvmlite.binding as llvm
@@ -85,6 +84,10 @@ def keep(
     name: str, function: Callable[..., Any], kinds: Signature, fingerprint: str, numba: Any
 ) -> Callable[..., Any] | None:
     """Compile a kernel for such arguments, keep the code, and load it; None if it cannot be kept."""
+    import hashlib
+    import shutil
+    import tempfile
+
     try:
         symbol, results, code = _compile(function, kinds, numba)
         path = _path(name, kinds, fingerprint)
@@ -107,11 +110,14 @@ class _OutsideError(Exception):
 
 
 def _path(name: str, kinds: Signature, fingerprint: str) -> Path:
+    import hashlib
+
     return folder(fingerprint) / f"{name}-{hashlib.sha256(' '.join(kinds).encode()).hexdigest()[:8]}.o"
 
 
 def _made_with() -> str:
     """What code depends on besides its sources, as one word."""
+    import hashlib
     import importlib.util
 
     import llvmlite
@@ -141,6 +147,8 @@ def _target(llvm: Any) -> Any:
 
 def _compile(function: Callable[..., Any], kinds: Signature, numba: Any) -> tuple[str, int, bytes]:
     """The name of the entry in the code, how many integers it returns, and the code."""
+    import re
+
     import llvmlite.binding as llvm
 
     types, scalar = numba.types, numba.types.int64
@@ -202,6 +210,8 @@ def _caller(address: int, kinds: Signature, results: int) -> Callable[..., Any]:
 
     numba passes to a function where its result and its exception would go, then the arguments.
     """
+    import ctypes
+
     slots: list[Any] = [ctypes.c_void_p] * 3
     for kind in kinds:
         slots += [ctypes.c_int64] if kind == "i" else [ctypes.c_void_p, *[ctypes.c_int64] * int(kind[0])]

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import IO
 
 from stunpcap.capture import pcap, pcapng
+from stunpcap.capture.ahead import read_ahead
 from stunpcap.capture.notes import Notes
 from stunpcap.capture.records import Block, Defect, Interface
 from stunpcap.capture.rows import Rows
@@ -16,7 +17,8 @@ from stunpcap.capture.source import Source
 from stunpcap.capture.window import Progress, Window
 from stunpcap.errors import CaptureError, UsageError
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20
+"""Small enough to stay in a processor's cache while records are found and packets scanned, one after the other."""
 
 
 class Capture:
@@ -63,6 +65,9 @@ class Capture:
     def blocks(self) -> Iterator[Block]:
         """The packets in their order, in blocks; never raises for what is in the file, see `defects`.
 
+        Of a long capture further blocks are read in a thread while one is worked on: `interfaces`, `defects` and
+        `comments` may then be ahead of the block at hand, and `progress` is called in that thread.
+
         Raises
         ------
         UsageError
@@ -71,7 +76,7 @@ class Capture:
         if self._taken:
             raise UsageError(f"{self.name}: a capture is read once; open it again")
         self._taken = True
-        return self._blocks
+        return read_ahead(self._blocks)
 
     def close(self) -> None:
         """Close the file, unless it came as an open stream."""

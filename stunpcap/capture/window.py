@@ -15,6 +15,10 @@ Progress = Callable[[int, int | None], None]
 
 COMPILE_FROM = 16 << 20
 """Bytes of capture from which compiled code pays: below, importing numba takes longer than walking the records."""
+KEPT_FROM = 4 << 20
+"""The same where machine code is kept."""
+SPARE = 4
+"""Buffers that are kept to be used again: blocks read ahead, the one that is worked on, and the one being filled."""
 
 
 class Window:
@@ -46,7 +50,7 @@ class Window:
     def fast(self) -> bool:
         """Whether kernels should run compiled."""
         size = self.source.disk_size or 0
-        return kernels.wanted(max(size, self.position + len(self.data)), COMPILE_FROM)
+        return kernels.wanted(max(size, self.position + len(self.data)), COMPILE_FROM, KEPT_FROM)
 
     def move(self, need: int) -> bool:
         """Bring at least `need` bytes from the cursor on into a new buffer, the cursor at its start.
@@ -81,5 +85,5 @@ class Window:
                 continue
             return buffer
         buffer = bytearray(size)
-        self._spare = [*self._spare[-1:], buffer]
+        self._spare = [*self._spare[1 - SPARE :], buffer]
         return buffer

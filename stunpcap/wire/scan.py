@@ -17,6 +17,7 @@ import numpy.typing as npt
 from stunpcap import kernels
 from stunpcap.capture.records import Block, Interface
 from stunpcap.capture.sniff import ELSEWHERE
+from stunpcap.sorting import in_order
 from stunpcap.wire import demux, layers
 from stunpcap.wire.channels import KEY
 from stunpcap.wire.counters import (
@@ -28,6 +29,7 @@ from stunpcap.wire.cutting import Unit
 from stunpcap.wire.datagrams import Aside, Datagrams, IcmpError
 from stunpcap.wire.following import NOTE, Following
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, Reassembled, Reassembler, split_fragment
+from stunpcap.wire.gather import gather
 from stunpcap.wire.hashing import free_slots, new_seed, rehash
 from stunpcap.wire.linktypes import LLC, RAW, link_type
 from stunpcap.wire.opaque import HELLO, Opaque
@@ -83,6 +85,8 @@ Ints = npt.NDArray[np.int64]
 STUN_KINDS = [kind for kind in range(demux.MDNS + 1) if demux.is_stun(kind)]
 COMPILE_ABOVE = 60_000
 """Packets from which on compiled code is faster, its loading included."""
+KEPT_ABOVE = 6_000
+"""The same where machine code is kept."""
 
 _ODDITIES = {
     layers.CUT: ("network", "packet cut by the snap length before its UDP or TCP payload"),
@@ -153,13 +157,13 @@ class Scanner:
         tcp, self._tcp = self._tcp, np.zeros((capacity, TCP_COLUMNS), np.int64)
         self._tcp[:count] = tcp[:count]
         self._slots = free_slots(capacity)
-        rehash.run(kernels.wanted(count, 50_000), self._slots, self._keys, KEY, count, self._seed)
+        rehash.run(kernels.wanted(count, 50_000, 2_000), self._slots, self._keys, KEY, count, self._seed)
 
     def feed(self, block: Block, interfaces: list[Interface], expected_packets: int = 0) -> None:
         """Take one block.  `expected_packets` of the whole capture decides whether compiled code pays."""
         if not len(block):
             return
-        fast = kernels.wanted(max(self.packets + len(block), expected_packets), COMPILE_ABOVE)
+        fast = kernels.wanted(max(self.packets + len(block), expected_packets), COMPILE_ABOVE, KEPT_ABOVE)
         starts_at = np.array([link_type(interface.linktype).layer for interface in interfaces], np.int64)
         columns = (block.offset, block.caplen, block.wirelen, block.time_ns, block.interface, block.direction)
         specials = self._scan(block.data, columns, starts_at, block.first_frame, fast)
@@ -315,8 +319,7 @@ class Scanner:
         cut = np.flatnonzero(rows[:, ROW_KIND] == demux.STUN_CUT)
         if len(cut):
             self._odd("transport", HEADER_CUT, int(frames[cut].min()), len(cut))
-        starts, stops = rows[:, ROW_START].tolist(), rows[:, ROW_STOP].tolist()
-        self._payload.extend(data[start:stop].tobytes() for start, stop in zip(starts, stops, strict=True))
+        self._payload.append(gather(data, rows[:, ROW_START], rows[:, ROW_STOP]))
         self._rows.append(rows.copy())
         self._frames.append(frames)
         self._times.append(times)
@@ -419,7 +422,7 @@ class Scanner:
             self._take(unfinished)
             self._scan_waiting()
         units = self._streams.finish()
-        self._take_units(units, kernels.wanted(len(units), COMPILE_ABOVE))
+        self._take_units(units, kernels.wanted(len(units), COMPILE_ABOVE, KEPT_ABOVE))
         gaps, strays = self._streams.gaps, self._streams.strays
         if gaps.count:
             self._odd("transport", GAPS.format(gaps.size), gaps.mark[0], gaps.count)
@@ -428,8 +431,12 @@ class Scanner:
         rows = np.concatenate(self._rows) if self._rows else np.zeros((0, ROW), np.int64)
         frames = np.concatenate(self._frames) if self._frames else np.zeros(0, np.int64)
         times = np.concatenate(self._times) if self._times else np.zeros(0, np.int64)
-        order = np.argsort(frames, kind="stable")
-        rows, frames, times = rows[order], frames[order], times[order]
+        payload = b"".join(self._payload)
+        if (frames[1:] < frames[:-1]).any():  # what came out of streams and fragments was kept when it was whole
+            order = in_order(frames)
+            stop = np.cumsum(rows[:, ROW_STOP] - rows[:, ROW_START])[order]
+            rows, frames, times = rows[order], frames[order], times[order]
+            payload = gather(memoryview(payload), stop - (rows[:, ROW_STOP] - rows[:, ROW_START]), stop)
         captured = rows[:, ROW_STOP] - rows[:, ROW_START]
         offset = np.cumsum(captured) - captured
         stun = np.isin(rows[:, ROW_KIND], STUN_KINDS)
@@ -458,7 +465,7 @@ class Scanner:
             ttl=rows[stun, ROW_TTL],
             direction=rows[stun, ROW_DIRECTION],
             ip_id=rows[stun, ROW_IP_ID],
-            payload=b"".join([self._payload[row] for row in order.tolist()]),
+            payload=payload,
             flow_keys=self._keys[flows],
             flow_counters=self._counters[flows],
             flow_tcp=flow_tcp,
