@@ -27,6 +27,7 @@ PROOF = 3
 WITHOUT = 15 * SECOND
 """Consent checks go out every 4 to 6 s: several are missing."""
 BUSY = 10
+FEW = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _loss(facts: Facts, checks: Checks, row: int, heard: int) -> _Loss:
     alive = len(answered) >= 2 and int(checks.first_time[answered[-1]]) - last_good >= SILENCE
     ends = facts.text(src), facts.text(dst)
     refused = own[checks.outcome[own] == OUT["icmp"]]
-    closed = len(refused) == len(own)
+    closed = any(_of_closed_port(facts, checks.rows[at], ends[1]) for at in refused[:FEW].tolist())
     evidence = [
         facts.show(
             f"{many(len(own), 'check')} from {ends[0]} after that without an answer",
@@ -163,6 +164,9 @@ def _loss(facts: Facts, checks: Checks, row: int, heard: int) -> _Loss:
         evidence.append(facts.show(words, row, int(table["icmp_frame"][checks.rows[refused[0]]])))
     last_sent = int(checks.last_time[own].max())
     session = int(pairs["session_id"][row])
+    if closed:
+        said = f"{ends[1]} has closed its port, and checks from {ends[0]} have no answer any more"
+        return _Loss(session, row, src, dst, False, last_sent - heard, heard, said, evidence, closed)
     if alive:
         evidence.append(
             facts.show(
@@ -183,6 +187,12 @@ def _loss(facts: Facts, checks: Checks, row: int, heard: int) -> _Loss:
     if not facts.at_src[row]:
         said = f"Nothing comes from {ends[1]} any more"
     return _Loss(session, row, dst, src, False, last_sent - heard, heard, said, evidence, closed)
+
+
+def _of_closed_port(facts: Facts, row: int, asked: str) -> bool:
+    """Whether the host that was asked says itself that nobody listens any more."""
+    words = facts.word(int(facts["transactions"]["icmp"][row]))
+    return "port unreachable" in words and words.endswith(f"from {asked.rpartition(':')[0].strip('[]')}")
 
 
 def _put_together(facts: Facts, found: list[_Loss]) -> _Loss:
@@ -257,7 +267,7 @@ def consent_missing(facts: Facts) -> Iterator[Hit]:
     if not missing.any():
         return
     messages = facts["messages"]
-    by_ends, indications = Index(np.where(loaded, of_flow, -1)), _indications(facts, both, ends)
+    by_ends, (indications, of_ends) = Index(np.where(loaded, of_flow, -1)), _indications(facts, both, ends)
     for rows in groups(missing, pairs["session_id"]):
         row = int(rows[np.argmax(gap[of_pair[rows]])])
         number = int(of_pair[row])
@@ -275,7 +285,7 @@ def consent_missing(facts: Facts) -> Iterator[Hit]:
                 *flows["first_frame"][mine].tolist(),
             ),
         ]
-        pings = indications[number]
+        pings = indications[of_ends[number]]
         if len(pings):
             said = f"{many(len(pings), 'Binding indication')} instead, which nobody answers"
             evidence.append(facts.show(said, row, *messages["frame"][pings[:3]].tolist()))
@@ -293,21 +303,10 @@ def consent_missing(facts: Facts) -> Iterator[Hit]:
         )
 
 
-def _indications(facts: Facts, both: list[Ints], ends: Ints) -> _Rows:
-    """Rows of `messages` with Binding indications, by the number of their two ends in one capture."""
+def _indications(facts: Facts, both: list[Ints], ends: Ints) -> tuple[Ints, Index]:
+    """Rows of `messages` with Binding indications, and an index of them by the number of their two ends."""
     messages = facts["messages"]
     rows = np.flatnonzero(facts.has("messages", "class", "indication"))
     src, dst = messages["src"][rows], messages["dst"][rows]
     known = find((messages["vantage"][rows], np.minimum(src, dst), np.maximum(src, dst)), both)
-    return _Rows(rows, Index(pick(ends, known)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Some rows of a table by a key."""
-
-    rows: Ints
-    index: Index
-
-    def __getitem__(self, key: int) -> Ints:
-        return self.rows[self.index[key]]
+    return rows, Index(pick(ends, known))

@@ -128,6 +128,20 @@ def test_consent_that_goes_on_is_not_lost() -> None:
 
 
 @pytest.mark.rule("consent-lost", "near miss")
+def test_an_agent_that_closed_its_port_is_gone_and_not_lost() -> None:
+    """Its host says so; hosts send such errors once a second at most, so not every check draws one."""
+    after = "".join(
+        f"{12 + number * 2} A > B request z{number} user=b:a prio=1 controlling\n"
+        + (f"{12.01 + number * 2} B > A icmp 3/3 quotes=z{number}\n" if number % 2 == 0 else "")
+        for number in range(6)
+    )
+    trace = call(*UP, *consent(2, 4), after)
+    hit = only(trace, "consent-lost")
+    assert hit["severity"] == "warning" and "closed its port" in hit["summary"]
+    assert "consent-lost" not in causes(trace)
+
+
+@pytest.mark.rule("consent-lost", "near miss")
 def test_a_last_check_without_an_answer_is_how_calls_end() -> None:
     last = "42.5 A > B request z user=b:a prio=1 controlling\n"
     assert not found(call(*UP, *consent(2, 20), last, end=90), "consent-lost")
