@@ -114,7 +114,7 @@ def command(program: str, path: Path, options: Options) -> list[str]:
         custom_parameters=arguments,
         eventloop=_NoLoop(),
     )
-    return [program, "-l", "-n", "-T", "json", "--no-duplicate-keys", *capture.get_parameters()]
+    return [program, "-n", "-T", "json", "--no-duplicate-keys", *capture.get_parameters()]
 
 
 class _NoLoop:
