@@ -212,6 +212,8 @@ def ice_tcp_refused(facts: Facts) -> Iterator[Hit]:
         (pick(flows["rst"], back, 0) > 0) | (flows["syn"][rows] >= 3) & (pick(flows["packets"], back, 0) == 0)
     )
     rows, back = rows[in_vain], back[in_vain]
+    if not len(rows):
+        return
     address = facts.pools.endpoints.addresses
     a, b = address[pairs["src"]], address[pairs["dst"]]
     trying = facts.in_session("pairs", facts.not_working) & (a != b)
