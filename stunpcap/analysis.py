@@ -17,7 +17,7 @@ from stunpcap.ice.pairs import build_pairs
 from stunpcap.ice.place import Place, find_place
 from stunpcap.ice.sessions import find_sessions
 from stunpcap.ice.transactions import correlate, mark_duplicates
-from stunpcap.media.build import build_media, tell_handshakes
+from stunpcap.media.build import build_media
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
 from stunpcap.stun.message import Message
@@ -97,7 +97,8 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
     agents = find_sessions(correlated, messages, pools)
     directed = build_pairs(correlated, agents, messages, list(vantages), places, pools)
     candidates = build_candidates(correlated, agents, directed, messages, places, pools)
-    sessions = build_sessions(correlated, agents, directed, list(vantages), pools)
+    media = build_media(list(vantages), directed, agents, candidates, pools)
+    sessions = build_sessions(correlated, agents, directed, media.followed, pools)
     mappings = build_mappings(correlated, agents, pools)
 
     session_of = np.where(agents.of_transaction >= 0, agents.of_transaction + 1, MISSING)
@@ -118,13 +119,12 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
         "permissions": grant_table("permissions", granted, ends, pools),
         "channels": grant_table("channels", granted, ends, pools),
         "flows": flows,
-        **build_media(list(vantages), directed.table, pools),
+        **media.tables,
         "mappings": mappings,
         "vantages": _vantages(vantages, messages, places, numbers, pools),
         "defects": _defects(vantages, pools),
     }
     tables = {name: empty(name, pools) for name in FRAMES} | tables
-    tell_handshakes(sessions, tables["handshakes"])
     tables["findings"] = diagnose(Facts(tables, directed, of_message, places, vantages, pools))
     return Tables(**tables)
 

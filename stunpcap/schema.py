@@ -135,7 +135,9 @@ _CARRIER = Column(
 _FIRST = Column("first_time", Kind.TIME, "time of the first packet")
 _LAST = Column("last_time", Kind.TIME, "time of the last packet")
 _PAIR = Column(
-    "pair_id", Kind.INTEGER, "the candidate pair of the session that has these two ends; missing if none has"
+    "pair_id",
+    Kind.INTEGER,
+    "the candidate pair of the session that has these two ends; missing if they were never checked as a pair",
 )
 _ALLOCATION = Column("allocation_id", Kind.COUNT, "number of the allocation, from 1, in order of time")
 _CLIENT = Column("client", Kind.ENDPOINT, "TURN client's address and port, as captured")
@@ -270,9 +272,17 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("nominated_src", Kind.ENDPOINT, "nominated pair: A's side"),
         Column("nominated_dst", Kind.ENDPOINT, "nominated pair: B's side"),
         Column("time_to_connect_s", Kind.SECONDS, "from the first check to the answer to the first nomination"),
-        Column("dtls", Kind.CATEGORY, "what the DTLS handshake on the session's pairs came to", DTLS),
         Column(
-            "media_ab_packets", Kind.COUNT, "RTP, RTCP and DTLS application packets from A to B on the session's pairs"
+            "dtls",
+            Kind.CATEGORY,
+            "what the DTLS handshake between its candidates came to; after an ICE restart without another handshake "
+            "that of the session before, which goes on",
+            DTLS,
+        ),
+        Column(
+            "media_ab_packets",
+            Kind.COUNT,
+            "RTP, RTCP and DTLS application packets from A to B, between candidates while they were this session's",
         ),
         Column("media_ba_packets", Kind.COUNT, "the same from B to A"),
         Column(
@@ -632,7 +642,8 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column(
             "on_nominated",
             Kind.CATEGORY,
-            "whether the pair was nominated; missing if no nominated pair of the session is known",
+            "whether the pair was nominated, `no` also where the ends never were one; missing if no nominated pair of "
+            "the session is known",
             ANSWER,
         ),
     ),

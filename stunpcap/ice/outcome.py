@@ -1,4 +1,4 @@
-"""How each session ended: roles, the nominated pair, DTLS and media on it, and the state.
+"""How each session ended: roles, the nominated pair, and the state.
 
 A session is connected once a nomination was answered and the other agent's checks on that pair did not fail, or where
 protected media shows as much; disconnected if checks on the nominated pair went unanswered in the end; failed if no
@@ -7,11 +7,12 @@ pair is left to try.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stunpcap.ice.columns import Ints, count_in, find, first_of, group, last_of, maximum_in, minimum_in, pick
+from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, maximum_in, minimum_in, pick
 from stunpcap.ice.pairs import STATE, Directed
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.timers import SECOND
@@ -19,19 +20,26 @@ from stunpcap.ice.transactions import OUT, Correlated
 from stunpcap.ice.ways import NEVER
 from stunpcap.schema import DTLS, ROLE, SESSION_STATE
 from stunpcap.table import MISSING, NAT, Pools, Table
-from stunpcap.vantage import Vantage
-from stunpcap.wire import counters as kinds
 
 DISCONNECTED_AFTER = 5 * SECOND
 """Silence on the nominated pair, while checks go on, after which agents report `disconnected`."""
-HANDSHAKE_PACKETS = 6
-"""Protected packets that a DTLS 1.3 handshake takes in one direction at most (RFC 9147 section 5.7), ACKs included."""
 LEVEL = {name: code for code, name in enumerate(SESSION_STATE)}
 HANDSHAKE = {name: code for code, name in enumerate(DTLS)}
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What the pairs of each session carried; `stunpcap.media`, above this floor, knows."""
+
+    dtls: Any
+    """State of DTLS, as its own packets tell: codes of `schema.DTLS`."""
+    media_ab: Ints
+    """Packets of media from A to B."""
+    media_ba: Ints
+
+
 def build_sessions(
-    correlated: Correlated, agents: Agents, directed: Directed, vantages: list[Vantage], pools: Pools
+    correlated: Correlated, agents: Agents, directed: Directed, followed: Followed, pools: Pools
 ) -> Table:
     """The sessions frame."""
     table, pairs = correlated.table, directed.table
@@ -49,8 +57,7 @@ def build_sessions(
     nominated = _nominated(correlated, directed, agents, count)
     from_a = pick(directed.side, nominated) == 0
     nominated_src, nominated_dst = pick(pairs["src"], nominated), pick(pairs["dst"], nominated)
-    dtls, media = _what_followed(directed, vantages, count)
-    state = _states(correlated, agents, directed, nominated, dtls, media, count)
+    state = _states(correlated, agents, directed, nominated, followed, count)
     distinct, _ = group(pair_session, pairs["pair_id"])
     firsts = first_of(distinct, int(distinct.max(initial=-1)) + 1)
     return Table(
@@ -70,9 +77,9 @@ def build_sessions(
             "nominated_src": np.where(from_a, nominated_src, nominated_dst),
             "nominated_dst": np.where(from_a, nominated_dst, nominated_src),
             "time_to_connect_s": _time_to_connect(table, rows, session, directed, count),
-            "dtls": dtls,
-            "media_ab_packets": media[0],
-            "media_ba_packets": media[1],
+            "dtls": _with_inherited(followed.dtls, agents.restart_of),
+            "media_ab_packets": followed.media_ab,
+            "media_ba_packets": followed.media_ba,
             "checks": count_in(session, count),
             "restart_of": np.where(agents.restart_of >= 0, agents.restart_of + 1, MISSING),
             "role_changes": role_changes,
@@ -162,71 +169,22 @@ def _time_to_connect(table: Table, rows: Ints, session: Ints, directed: Directed
     return pick((until - start)[saw] / SECOND, best, np.nan)
 
 
-def _what_followed(directed: Directed, vantages: list[Vantage], count: int) -> tuple[Any, tuple[Ints, Ints]]:
-    """DTLS and media on the pairs of each session, from the flow counters.
-
-    Where several captures saw a flow, or one capture saw it on both sides of a relay, the largest count is taken.
-    Endpoints used by several sessions in turn count for the last.
-    """
-    pairs = directed.table
-    order = np.argsort(pairs["session_id"], kind="stable")
-    session, side = pairs["session_id"][order] - 1, directed.side[order].astype(np.int64)
-    src, dst, transport = (pairs[name][order] for name in ("src", "dst", "transport"))
-    # Every pair both ways, one after the other, so that the last session stays last.
-    ways = [np.stack(both, axis=1).ravel() for both in ((src, dst), (dst, src), (transport, transport))]
-    owner = np.stack([session, session], axis=1).ravel()
-    sender = np.stack([side, 1 - side], axis=1).ravel()
-    media, data, records, protected, hidden, alerts = (np.zeros(2 * count, np.int64) for _ in range(6))
-    for vantage in vantages:
-        flows = vantage.flows
-        busy = _one_leg(flows, np.flatnonzero(flows["packets"] > flows["stun"]))
-        way = find([flows[name][busy] for name in ("src", "dst", "transport")], ways)
-        busy, way = busy[way >= 0], way[way >= 0]
-        counters = vantage.flow_counters[busy].astype(np.int64)
-        whose = sender[way] * count + owner[way]
-        rtp, application = np.zeros(2 * count, np.int64), np.zeros(2 * count, np.int64)
-        np.add.at(rtp, whose, counters[:, [kinds.N_RTP, kinds.N_RTCP]].sum(axis=1))
-        np.add.at(application, whose, counters[:, kinds.DTLS_DATA])
-        media, data = np.maximum(media, rtp), np.maximum(data, application)
-        np.maximum.at(records, whose, counters[:, kinds.N_DTLS])
-        np.maximum.at(protected, whose, counters[:, kinds.DTLS_PROTECTED])
-        np.maximum.at(hidden, whose, counters[:, kinds.DTLS_HIDDEN])
-        np.maximum.at(alerts, whose, counters[:, kinds.DTLS_ALERTS])
-    has_records, has_protected = (numbers.reshape(2, count) > 0 for numbers in (records, protected))
-    dtls = np.full(count, HANDSHAKE["none"], np.int8)
-    dtls[has_records.any(axis=0)] = HANDSHAKE["started"]
-    dtls[(alerts.reshape(2, count) > 0).any(axis=0)] = HANDSHAKE["failed"]
-    one_way = has_records.sum(axis=0) == 1
-    # In DTLS 1.3 most of the handshake is protected, too, and looks like data: a few such packets are no end of it.
-    finished = (protected > hidden).reshape(2, count) | (hidden >= HANDSHAKE_PACKETS).reshape(2, count).any(axis=0)
-    over = has_protected & finished
-    dtls[over.all(axis=0) | (one_way & over.any(axis=0))] = HANDSHAKE["done"]
-    # In DTLS 1.3 a protected handshake record looks like data: it is data only once the handshake is over.
-    media += np.where(np.tile(dtls == HANDSHAKE["done"], 2), data, 0)
-    return dtls, (media[:count], media[count:])
-
-
-def _one_leg(flows: Table, rows: Ints) -> Ints:
-    """Of what a relay passes on, and is captured on both its sides, the side with more packets."""
-    ends = [flows[name][rows] for name in ("src", "dst", "transport")]
-    leg, legs = group(*ends, *(flows[name][rows] for name in ("carrying_src", "carrying_dst")))
-    packets = np.bincount(leg, flows["packets"][rows], legs)[leg]
-    flow, count = group(*ends)
-    best = first_of(flow, count, np.argsort(-packets, kind="stable"))
-    picked: Ints = rows[leg == leg[best[flow]]]
-    return picked
+def _with_inherited(dtls: Any, restart_of: Ints) -> Any:
+    """The state of DTLS where that of the session before a restart goes on: no packet of its own tells another."""
+    own = (dtls != HANDSHAKE["none"]) | (restart_of < 0)
+    source = np.where(own, np.arange(len(dtls)), restart_of)
+    while (source[source] != source).any():
+        source = source[source]
+    return dtls[source]
 
 
 def _states(
-    correlated: Correlated,
-    agents: Agents,
-    directed: Directed,
-    nominated: Ints,
-    dtls: Any,
-    media: tuple[Ints, Ints],
-    count: int,
+    correlated: Correlated, agents: Agents, directed: Directed, nominated: Ints, followed: Followed, count: int
 ) -> Any:
-    """How each session ended."""
+    """How each session ended.
+
+    Its own DTLS counts, not that of the session that it restarted.
+    """
     pairs = directed.table
     pair_session = pairs["session_id"] - 1
     trying = count_in(pair_session, count, pairs["state"] == STATE["in-progress"]) > 0
@@ -236,7 +194,8 @@ def _states(
     works &= pick(pairs["state"], directed.reverse) != STATE["failed"]
     works &= ~_stuck(directed, count)[pair_session]
     succeeded = count_in(pair_session, count, works) > 0
-    connected = (nominated >= 0) | (dtls == HANDSHAKE["done"]) | ((media[0] > 0) & (media[1] > 0))
+    connected = (nominated >= 0) | (followed.dtls == HANDSHAKE["done"])
+    connected |= (followed.media_ab > 0) & (followed.media_ba > 0)
     state = np.full(count, LEVEL["checking"], np.int8)
     state[failed & ~trying & ~succeeded] = LEVEL["failed"]
     state[connected] = LEVEL["connected"]

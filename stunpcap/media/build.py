@@ -1,10 +1,15 @@
-"""The frames of what came after ICE, put together: `dtls`, `handshakes`, `streams`, `activity`, `names`."""
+"""What came after ICE, put together: the frames `dtls`, `handshakes`, `streams`, `activity`, `names`, and what they say
+of each session."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
+from stunpcap.ice.outcome import Followed
+from stunpcap.ice.pairs import Directed
+from stunpcap.ice.sessions import Agents
 from stunpcap.media.binding import Binding
+from stunpcap.media.followed import what_followed
 from stunpcap.media.handshakes import build_handshakes
 from stunpcap.media.names import build_names
 from stunpcap.media.records import build_records
@@ -13,22 +18,26 @@ from stunpcap.table import Pools, Table
 from stunpcap.vantage import Vantage
 
 
-def tell_handshakes(sessions: Table, handshakes: Table) -> None:
-    """Say in the sessions what their handshakes came to (in place); the flows told as much as they could."""
-    for state in ("failed", "done"):
-        mine = handshakes["session_id"][handshakes["state"] == handshakes.code("state", state)]
-        sessions["dtls"][np.isin(sessions["session_id"], mine)] = sessions.code("dtls", state)
+@dataclass(frozen=True, slots=True)
+class Media:
+    """These frames by name, and what followed in each session."""
+
+    tables: dict[str, Table]
+    followed: Followed
 
 
-def build_media(vantages: list[Vantage], pairs: Table, pools: Pools) -> dict[str, Table]:
-    """These frames, by name; `pairs` says whose each address is."""
-    binding = Binding(pairs)
+def build_media(vantages: list[Vantage], directed: Directed, agents: Agents, candidates: Table, pools: Pools) -> Media:
+    """Tell what came after ICE; pairs, agents and candidates say whose each address is."""
+    binding = Binding(directed, agents, candidates)
     streams = build_streams(vantages, binding, pools)
     records = build_records(vantages, binding, pools)
-    return {
+    handshakes = build_handshakes(records, streams, pools)
+    activity = build_activity(vantages, binding, pools)
+    tables = {
         "dtls": records.table,
-        "handshakes": build_handshakes(records, streams, pools),
+        "handshakes": handshakes,
         "streams": streams,
-        "activity": build_activity(vantages, binding, pools),
+        "activity": activity.table,
         "names": build_names(vantages, pools),
     }
+    return Media(tables, what_followed(records, handshakes, activity, agents.count))

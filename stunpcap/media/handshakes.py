@@ -10,20 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, maximum_in, minimum_in, pick
+from stunpcap.ice.columns import Ints, count_in, find, first_of, group, last_of, maximum_in, minimum_in, pick
 from stunpcap.media.records import Records
 from stunpcap.media.words import SERVERS
-from stunpcap.schema import CONTENT, ENDED_BY, HANDSHAKE_STATE
+from stunpcap.schema import CONTENT, ENDED_BY, HANDSHAKE_STATE, STREAM_KIND
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.wire import dtls
+from stunpcap.wire.counters import SHORT
 
 NEVER = int(np.iinfo(np.int64).max)
 STATE = {name: code for code, name in enumerate(HANDSHAKE_STATE)}
 ENDED = {name: code for code, name in enumerate(ENDED_BY)}
-ALERT_BYTES = 19
-"""A protected alert of DTLS 1.3: two bytes, the hidden type, the tag of 16 bytes.  An ACK of nothing is as long."""
-ACK_BYTES = 35
-"""A protected ACK of one record."""
 CLIENT, SERVER = 0, 1
 
 
@@ -45,13 +42,16 @@ def build_handshakes(records: Records, streams: Table, pools: Pools) -> Table:
     finish = keyed | (hidden & (epoch != 2)) | (hidden & (side == CLIENT))
     shown = minimum_in(place[finish], 2 * count, time[finish], NEVER).reshape(count, 2)
     heard = (count_in(place, 2 * count) > 0).reshape(count, 2)
+    final = _final(both, rows, of, count)
+    clear_data = _first_data(table, rows, streams, of, side, final & ~(count_in(of, count, hidden) > 0))
+    shown, heard = np.minimum(shown, clear_data), heard | (clear_data < NEVER)
     done: Any = ((shown < NEVER) | ~heard).all(axis=1) & (shown < NEVER).any(axis=1)
     finished = np.where(shown < NEVER, shown, NAT).max(axis=1)
     kind = raw[rows, dtls.TYPES] & 0xFF
     holds = (raw[rows, dtls.MESSAGES] > 0) & (table["fragment_offset"][rows] <= 0)
     client_hello, server_hello = (holds & (kind == what) for what in (dtls.CLIENT_HELLO, dtls.SERVER_HELLO))
     answered = heard[:, SERVER] & (
-        count_in(place, 2 * count, ~hidden & (side == SERVER)).reshape(count, 2)[:, SERVER] > 0
+        count_in(place, 2 * count, (~hidden | (epoch == 2)) & (side == SERVER)).reshape(count, 2)[:, SERVER] > 0
     )
     again = table["retransmission"][rows]
     answers = minimum_in(of[side == SERVER], count, time[side == SERVER], NEVER)
@@ -69,11 +69,11 @@ def build_handshakes(records: Records, streams: Table, pools: Pools) -> Table:
     state[refused] = STATE["failed"]
     finished = np.where(state == STATE["done"], finished, NAT)
     lead, last = first_of(of, count), last_of(of, count)
-    data = _data(table, raw, rows, streams, both, number, count, client, side)
+    data = _data(table, rows, streams, of, side, final)
     quiet = (data == 0).any(axis=1)
     tail = rows[last] if count else rows
     ended = np.full(count, MISSING, np.int8)
-    short = hidden & (epoch != 2) & (table["record_bytes"][rows] <= ALERT_BYTES)
+    short = hidden & (epoch != 2) & (table["record_bytes"][rows] <= SHORT)
     ended[(count_in(of, count, short) > 0) & quiet & (table["content"][tail] == CONTENT.index("hidden"))] = ENDED[
         "short-records"
     ]
@@ -157,7 +157,8 @@ def _handshakes(table: Table, raw: Ints) -> tuple[Ints, Ints]:
     turn = np.maximum(turn, 1)
     # Where no handshake was captured, only what followed it, there is nothing to tell.
     any_clear = np.zeros(n_both, np.bool_)
-    tells = (raw[:, dtls.EPOCH] == 0) | (raw[:, dtls.EPOCH] == 2) | (raw[:, dtls.CONTENT] == dtls.HANDSHAKE)
+    clear = (raw[:, dtls.EPOCH] == 0) & (raw[:, dtls.CONTENT] != dtls.HIDDEN)
+    tells = clear | (raw[:, dtls.EPOCH] == 2) | (raw[:, dtls.CONTENT] == dtls.HANDSHAKE)
     any_clear[both[tells]] = True
     rows = np.flatnonzero(any_clear[both])
     number = np.full(len(table), -1, np.int64)
@@ -192,39 +193,51 @@ def _repeats(table: Table, raw: Ints, rows: Ints, place: Ints, again: Any, count
     return maximum_in(place[hit][lead], 2 * count, count_in(piece, pieces), 0).reshape(count, 2)
 
 
-def _data(
-    table: Table, raw: Ints, rows: Ints, streams: Table, both: Ints, number: Ints, count: int, client: Ints, side: Ints
-) -> Ints:
-    """Packets of data and media from each end; the last handshake between two ends has them all.
+def _final(both: Ints, rows: Ints, of: Ints, count: int) -> Any:
+    """Whether each handshake is the last one between its two ends."""
+    result = np.zeros(count, np.bool_)
+    if count:
+        last = last_of(both[rows], int(both.max()) + 1)
+        result[of[last[last >= 0]]] = True
+    return result
 
-    In DTLS 1.3 alerts and ACKs look like data; those kept are told by their length, which no SCTP packet has: that is a
-    multiple of four bytes.
-    """
+
+def _first_data(table: Table, rows: Ints, streams: Table, of: Ints, side: Ints, asked: Any) -> Ints:
+    """When the first application data went from each end, after the first record of those handshakes that are asked
+    for: whoever sends some has the keys."""
+    count = len(asked)
+    result = np.full((count, 2), NEVER, np.int64)
+    data = np.flatnonzero(streams["kind"] == STREAM_KIND.index("data"))
+    data = data[np.argsort(-streams["first_time"][data], kind="stable")]
+    lead = first_of(of, count)
+    ends = {name: table[name][rows[lead]] for name in ("vantage", "src", "dst", "transport")} if count else {}
+    for way in (0, 1) if count and len(data) else ():
+        names = ("vantage", "dst", "src", "transport") if way else tuple(ends)
+        found = find([ends[name] for name in names], [streams[name][data] for name in ends])
+        time = pick(streams["first_time"][data], found, NEVER)
+        fits = asked & (time >= table["time"][rows[lead]])
+        result[fits, side[lead[fits]] ^ way] = time[fits]
+    return result
+
+
+def _data(table: Table, rows: Ints, streams: Table, of: Ints, side: Ints, final: Any) -> Ints:
+    """Packets of data and media from each end; the last handshake between two ends has them all."""
+    count = len(final)
     result = np.zeros((count, 2), np.int64)
     if not count or not len(streams):
         return result
     names = ("vantage", "src", "dst", "transport")
-    of = number[rows]
-    last = last_of(both[rows], int(both.max()) + 1)
-    chosen = last[last >= 0]
-    lead = rows[chosen]
     ways, _ = group(*(np.concatenate([streams[name], table[name][rows]]) for name in names))
     # What a relay passes on is there twice where it was captured on both sides.
     stream, n_streams = group(ways[: len(streams)], streams["kind"], streams["ssrc"])
     packets = maximum_in(stream, n_streams, streams["packets"], 0)
     most = np.bincount(ways[first_of(stream, n_streams)], packets, int(ways.max()) + 1).astype(np.int64)
-    is_final = np.zeros(count, np.bool_)
-    is_final[number[lead]] = True
     place = 2 * of + side
     seen, n_seen = group(place, ways[len(streams) :])
     pointed = first_of(seen, n_seen)
     np.maximum.at(result.reshape(-1), place[pointed], most[ways[len(streams) :]][pointed])
-    result[~is_final] = 0
-    size = table["record_bytes"][rows]
-    small = (table["content"][rows] == CONTENT.index("hidden")) & (table["epoch"][rows] != 2)
-    small &= (size <= ALERT_BYTES) | (size == ACK_BYTES)
-    result -= count_in(place, 2 * count, small).reshape(count, 2)
-    return np.maximum(result, 0)
+    result[~final] = 0
+    return result
 
 
 def _last_flights(table: Table, rows: Ints, of: Ints, side: Ints, count: int, pools: Pools) -> Ints:

@@ -15,6 +15,7 @@ from stunpcap.ice.columns import Ints, first_of, group
 from stunpcap.media.binding import Binding
 from stunpcap.media.words import ALERTS, HANDSHAKES, LEVELS, VERSIONS
 from stunpcap.schema import CONTENT
+from stunpcap.sorting import distinct
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.vantage import Vantage
 from stunpcap.wire import demux, dtls
@@ -60,16 +61,16 @@ def build_records(vantages: list[Vantage], binding: Binding, pools: Pools) -> Re
     table = Table("dtls", len(raw), pools, columns)
     asked = [table[name].astype(np.int64) for name in ("vantage", "src", "dst", "transport")]
     bound = binding.bind(asked, table["time"])
-    table["session_id"], table["pair_id"] = bound["session_id"], bound["pair_id"]
+    table["session_id"], table["pair_id"] = bound.session_id, bound.pair_id
     _mark_repeated(table, raw)
     return Records(table, raw)
 
 
 def _texts(values: Any, pools: Pools, say: Callable[[int], str], absent: int = MISSING) -> Any:
     """A text for each number; few of them are different."""
-    distinct, places = np.unique(values, return_inverse=True)
-    numbers = [absent if value < 0 else pools.texts.number(say(value)) for value in distinct.tolist()]
-    return np.array(numbers, np.int64)[places.reshape(-1)] if len(distinct) else np.zeros(0, np.int64)
+    few, places = distinct(values)
+    numbers = [absent if value < 0 else pools.texts.number(say(value)) for value in few.tolist()]
+    return np.array(numbers, np.int64)[places]
 
 
 def handshake_text(types: int, messages: int) -> str:
@@ -88,7 +89,7 @@ def _shown(raw: Ints, pools: Pools) -> dict[str, Any]:
     clear = epoch == 0
     messages = raw[:, dtls.MESSAGES]
     texts = np.full(len(raw), MISSING, np.int64)
-    for count in np.unique(messages[messages > 0]).tolist():
+    for count in distinct(messages[messages > 0])[0].tolist():
         rows = np.flatnonzero(messages == count)
         texts[rows] = _texts(raw[rows, dtls.TYPES], pools, lambda types, count=count: handshake_text(types, count))  # type: ignore[misc]
     hidden = content == CONTENT.index("hidden")

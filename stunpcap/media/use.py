@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stunpcap.media.binding import Binding
+from stunpcap.ice.columns import Ints, first_of, group
+from stunpcap.media.binding import Binding, Bound
+from stunpcap.sorting import ordered_by
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.vantage import Vantage
 from stunpcap.wire import following
@@ -14,6 +17,18 @@ from stunpcap.wire import following
 WAY = ("src", "dst", "transport", "carrier")
 SECOND = following.SECOND
 RTCP_FIRST = 192
+CARRYING = ("carrying_src", "carrying_dst")
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """The frame, and what else is known of each row."""
+
+    table: Table
+    side: Ints
+    """Which agent of the session sent: 0 for A, 1 for B, -1 where there is no session."""
+    carrying: Ints
+    """Ends of the flow that carries it inside TURN: two columns."""
 
 
 def _of_flows(vantage: Vantage, flow: Any, pools: Pools) -> dict[str, Any]:
@@ -21,15 +36,12 @@ def _of_flows(vantage: Vantage, flow: Any, pools: Pools) -> dict[str, Any]:
     return {"vantage": np.full(len(flow), pools.texts.number(vantage.name)), **ways}
 
 
-def _table(name: str, parts: list[dict[str, Any]], binding: Binding, ends: str, pools: Pools, width: int = 0) -> Table:
+def _bound(parts: list[dict[str, Any]], binding: Binding, times: str, later: int = 0) -> tuple[dict[str, Any], Bound]:
+    """All columns of the captures, those that tell whose each row is among them."""
     columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    asked = [columns[key].astype(np.int64) for key in ("vantage", "src", "dst", "transport")]
-    bound = binding.bind(asked, columns[ends] + width)
-    if name == "activity":
-        del bound["on_nominated"]
-    table = Table(name, len(columns["vantage"]), pools, columns | bound)
-    first = "time" if name == "activity" else "first_time"
-    return table.take(np.lexsort((table["src"], table[first])))
+    ends = [columns[key].astype(np.int64) for key in ("vantage", "src", "dst", "transport")]
+    bound = binding.bind(ends, columns[times] + later)
+    return columns | {"session_id": bound.session_id, "pair_id": bound.pair_id}, bound
 
 
 def build_streams(vantages: list[Vantage], binding: Binding, pools: Pools) -> Table:
@@ -58,28 +70,36 @@ def build_streams(vantages: list[Vantage], binding: Binding, pools: Pools) -> Ta
                 "last_frame": rows[:, following.LAST_FRAME],
             }
         )
-    return _table("streams", parts, binding, "last_time", pools)
+    columns, bound = _bound(parts, binding, "last_time")
+    columns["on_nominated"] = bound.on_nominated
+    table = Table("streams", len(bound.session_id), pools, columns)
+    return table.take(ordered_by(table["first_time"], table["src"]))
 
 
 def _payload_types(rows: Any, kind: Any, pools: Pools) -> Any:
     """The types in each row's bits, as text; few combinations occur."""
-    bits = np.column_stack([kind, rows[:, following.TYPES : following.TYPES + 4]])
-    distinct, places = np.unique(bits, axis=0, return_inverse=True)
+    bits = [kind, *(rows[:, following.TYPES + k] for k in range(4))]
+    places, count = group(*bits)
+    distinct = np.column_stack(bits)[first_of(places, count)]
     texts = []
     for what, *words in distinct.tolist():
         first = RTCP_FIRST if what == following.RTCP else 0
         found = [first + 32 * k + bit for k, word in enumerate(words) for bit in range(32) if word >> bit & 1]
         texts.append("" if what == following.DATA else ", ".join(map(str, found)))
-    return pools.texts.numbers(texts)[places.reshape(-1)]
+    return pools.texts.numbers(texts)[places]
 
 
-def build_activity(vantages: list[Vantage], binding: Binding, pools: Pools) -> Table:
-    """A row for each direction and second in which media or STUN went."""
+def build_activity(vantages: list[Vantage], binding: Binding, pools: Pools) -> Activity:
+    """A row for each direction and second in which media or STUN went.
+
+    A second in which a session took its ends over is that session's.
+    """
     parts = []
     for vantage in vantages:
         rows = vantage.activity
         parts.append(
             _of_flows(vantage, rows[:, following.A_FLOW], pools)
+            | {name: vantage.flows[name][rows[:, following.A_FLOW]] for name in CARRYING}
             | {
                 "time": rows[:, following.A_START],
                 "rtp_packets": rows[:, following.A_RTP],
@@ -89,4 +109,8 @@ def build_activity(vantages: list[Vantage], binding: Binding, pools: Pools) -> T
                 "media_bytes": rows[:, following.A_BYTES],
             }
         )
-    return _table("activity", parts, binding, "time", pools, SECOND - 1)
+    columns, bound = _bound(parts, binding, "time", SECOND - 1)
+    carrying = np.column_stack([columns.pop(name) for name in CARRYING])
+    order = ordered_by(columns["time"], columns["src"])
+    table = Table("activity", len(order), pools, columns).take(order)
+    return Activity(table, bound.side[order], carrying[order])

@@ -48,13 +48,19 @@ MOST_CLEAR = 512
 MOST_PROTECTED = 64
 """The same for protected records other than data."""
 
+SHORT = 19
+"""A protected alert of DTLS 1.3: two bytes, the hidden type, the tag of 16 bytes.  An ACK of nothing is as long."""
+ACKED = 16
+"""What an ACK is longer for each record (RFC 9147 section 7).  No SCTP packet is as long: that is a multiple of four
+bytes, three less than an ACK beyond that (RFC 9260 section 3)."""
+
 
 @inner
 def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> int:
     """Look at the records of a DTLS datagram: application data, protected records, alerts in the clear.
 
     Hidden are those of DTLS 1.3, whose type nobody sees; but those of epoch 2 are of the handshake, and the first with
-    data are of epoch 3 (RFC 9147 section 6.1).
+    data are of epoch 3 (RFC 9147 section 6.1).  Alerts and ACKs are told from data by their length.
 
     Returns
     -------
@@ -72,10 +78,11 @@ def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> int:
         if kind & 0xE0 == 0x20:  # DTLS 1.3 unified header (RFC 9147 section 4): protected, its type hidden
             protected = True
             hidden = True
-            data = data or kind & 3 != 2
             at = o + (3 if kind & 8 else 2)
             if kind & 0x14 != 4 or at + 2 > stop:  # a connection id of unknown length, or no length: the rest is it
+                data = data or (kind & 3 != 2 and (stop - at - SHORT) % ACKED != 0)
                 break
+            data = data or (kind & 3 != 2 and (u16(b, at) - SHORT) % ACKED != 0)
             o = at + 2 + u16(b, at)
             continue
         if o + 13 > stop:

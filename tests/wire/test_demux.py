@@ -146,6 +146,10 @@ def test_dtls_records():
         (p.dtls(21, epoch=1, size=2), (0, 1, 0)),
         (p.dtls(22) + p.dtls(21, size=2) + b"\x15", (0, 0, 1)),
         (p.dtls(22) + b"\x2f" + bytes(20), (1, 1, 0)),
+        (p.dtls(22) + b"\x2f\0\0\0\x21" + bytes(33), (1, 1, 0)),  # the smallest SCTP packet: 12 + 4 bytes
+        (p.dtls(22) + b"\x2f\0\0\0\x13" + bytes(19), (0, 1, 0)),  # an alert, or an ACK of nothing
+        (p.dtls(22) + b"\x2f\0\0\0\x33" + bytes(51), (0, 1, 0)),  # an ACK of two records
+        (p.dtls(22) + b"\x2f\0\0\0\x13" + bytes(19) + b"\x2f\0\0\0\x21" + bytes(33), (1, 1, 0)),
     ]
     for payload, counted in cases:
         kept = scan_packets([p.ipv4(p.udp(payload))], 101)
