@@ -74,6 +74,8 @@ def _themed(text: str) -> str:
     def styled(match: re.Match[str]) -> str:
         return re.sub(r"#[0-9a-f]{6}", lambda one: _named(one.group()), match.group())
 
+    # The ground of a hatch has its colour as an attribute, where a custom property may not stand in all browsers.
+    text = re.sub(r'(<rect\b[^<>]*?) fill="(#[0-9a-f]{6})"', r'\1 style="fill: \2"', text)
     return re.sub(r'style="[^"]*"', styled, text)
 
 
