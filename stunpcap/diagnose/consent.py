@@ -60,7 +60,8 @@ def consent_lost(facts: Facts) -> Iterator[Hit]:
     a NAT that forgot its mapping, a host that went to sleep, an agent that crashed.
 
     Not to be confused with: the end of a call, where one side closes first and the other one's last packets have no
-    answer; `turn-server-lost` and `turn-allocation-expired`, where the relay went away, and the path with it.
+    answer, or draw port unreachable (a warning, if the other goes on for less than 10 s); `turn-server-lost` and
+    `turn-allocation-expired`, where the relay went away, and the path with it.
 
     What to try: look for what changed on the way at the last good time; restart ICE when the connection is reported as
     disconnected; keep mappings open, or give both agents a relay to fall back on.
@@ -98,7 +99,7 @@ def consent_lost(facts: Facts) -> Iterator[Hit]:
             ),
             advice=_advice(facts, loss),
             confidence=HIGH if loss.proven else MEDIUM if loss.silence >= 2 * SILENCE else LOW,
-            severity=WARNING if mended or loss.closed else ERROR,
+            severity=WARNING if mended or (loss.closed and loss.silence < 2 * SILENCE) else ERROR,
             session=number,
             pair=int(facts["pairs"]["pair_id"][loss.row]),
             src=loss.src,

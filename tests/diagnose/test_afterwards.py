@@ -133,12 +133,14 @@ def test_an_agent_that_closed_its_port_is_gone_and_not_lost() -> None:
     after = "".join(
         f"{12 + number * 2} A > B request z{number} user=b:a prio=1 controlling\n"
         + (f"{12.01 + number * 2} B > A icmp 3/3 quotes=z{number}\n" if number % 2 == 0 else "")
-        for number in range(6)
-    )
-    trace = call(*UP, *consent(2, 4), after)
+        for number in range(8)
+    ).splitlines(keepends=True)
+    trace = call(*UP, *consent(2, 4), *after[:5])
     hit = only(trace, "consent-lost")
     assert hit["severity"] == "warning" and "closed its port" in hit["summary"]
     assert "consent-lost" not in causes(trace)
+    goes_on = only(call(*UP, *consent(2, 4), *after), "consent-lost")
+    assert goes_on["severity"] == "error", "an agent that was not told, for a relay went away, say"
 
 
 @pytest.mark.rule("consent-lost", "near miss")
