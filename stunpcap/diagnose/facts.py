@@ -213,6 +213,12 @@ class Facts:
         return private | (v6 & self.pools.endpoints.is_v6)
 
     @functools.cached_property
+    def is_nobody(self) -> Mask:
+        """Which endpoints stand for an unknown one: the peer of a channel whose binding was not captured."""
+        nobody: Mask = (self.pools.endpoints.words[:, 3] == 0) & ~self.pools.endpoints.is_v6
+        return nobody
+
+    @functools.cached_property
     def is_translated(self) -> Mask:
         """Which endpoints are known to be seen as another address by somebody."""
         mappings = self["mappings"]

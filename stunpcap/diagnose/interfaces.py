@@ -32,8 +32,10 @@ def dead_interface(facts: Facts) -> Iterator[Hit]:
     """
     pairs, address_of = facts["pairs"], facts.pools.endpoints.addresses
     base = address_of[pairs["src"]]
-    good = pairs["responses_received"] > 0
-    silent = (pairs["requests_sent"] > 0) & ~good & (pairs["errors_received"] + pairs["other_address"] == 0)
+    own = facts.has("pairs", "carrier", "plain")  # a relay's address is not one of the agent's interfaces
+    good = (pairs["responses_received"] > 0) & own
+    silent = own & (pairs["requests_sent"] > 0) & (pairs["responses_received"] == 0)
+    silent &= pairs["errors_received"] + pairs["other_address"] == 0
     silent &= facts.in_session("pairs", facts.session_is("connected"))
     works = (
         {

@@ -8,7 +8,7 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.facts import Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import checks, unanswered
 from stunpcap.schema import FINGERPRINT, MAPPING
@@ -45,7 +45,11 @@ def _told_mappings(facts: Facts) -> Iterator[Hit]:
         first = int(rows[0])
         base = int(mappings["base"][first])
         behaviour = MAPPING[int(mappings["behaviour"][first])]
-        told = [(int(mappings["dst"][row]), int(mappings["mapped"][row]), int(row)) for row in rows]
+        # One of each address told: who agrees with whom is not what matters.
+        distinct = rows[np.sort(np.unique(mappings["mapped"][rows], return_index=True)[1])]
+        told = [(int(mappings["dst"][row]), int(mappings["mapped"][row]), int(row)) for row in distinct]
+        servers = rows[mappings["session_id"][rows] < 1]
+        agreed = len(np.unique(mappings["mapped"][servers])) < 2
         for session in sorted(facts.sessions_at(base)) or [MISSING]:
             yield Hit(
                 summary=f"{facts.text(base)} is behind a NAT with {behaviour} mapping: "
@@ -61,7 +65,8 @@ def _told_mappings(facts: Facts) -> Iterator[Hit]:
                     for dst, mapped, row in told[:4]
                 ],
                 advice=_behind_symmetric(facts, base),
-                confidence=MEDIUM,
+                # A peer may have been told through a relay, or late, after the NAT forgot: servers are surer.
+                confidence=LOW if agreed else MEDIUM,
                 session=session,
                 src=base,
                 time=int(mappings["first_time"][first]),
@@ -183,7 +188,8 @@ def alg_rewrite(facts: Facts) -> Iterator[Hit]:
     Likely cause: an application layer gateway (ALG) for SIP or STUN in a router, or a firewall that inspects them.
 
     Not to be confused with: a snap length that cut messages, whose FINGERPRINT is then not checked; a sender that
-    computes FINGERPRINT wrongly, which then is wrong at every place of capture.
+    computes FINGERPRINT wrongly, which then is wrong at every place of capture; Microsoft's relays, whose
+    MAPPED-ADDRESS is the relayed address.
 
     What to try: switch the ALG off (often called SIP ALG, or protocol inspection), or use TURN over TLS, which it
     cannot read.
@@ -191,6 +197,7 @@ def alg_rewrite(facts: Facts) -> Iterator[Hit]:
     messages = facts["messages"]
     plain = np.concatenate([source.extra["mapped_plain"] for source in facts.sources] or [np.zeros(0, np.int64)])
     both = (plain >= 0) & (messages["mapped"] >= 0) & ~messages["classic"] & (plain != messages["mapped"])
+    both &= plain != messages["relayed"]  # what Microsoft's relays mean by MAPPED-ADDRESS
     broken = (messages["fingerprint"] == FINGERPRINT.index("invalid")) & ~messages["duplicate"]
     for changed, said in ((both, "MAPPED-ADDRESS differs from XOR-MAPPED-ADDRESS"), (broken, "FINGERPRINT is wrong")):
         for rows in groups(changed, messages["vantage"], messages["src"], messages["dst"]):
@@ -216,7 +223,7 @@ def alg_rewrite(facts: Facts) -> Iterator[Hit]:
                     f"On the routers between {facts.host(src)} and {facts.host(dst)}, switch off SIP ALG and "
                     "inspection of STUN; or use TURN over TLS, which nobody on the way can read.",
                 ),
-                confidence=HIGH if both[first] else MEDIUM,
+                confidence=HIGH if both[first] else MEDIUM if len(rows) > 1 else LOW,
                 session=session if session > 0 else MISSING,
                 src=src,
                 dst=dst,

@@ -46,6 +46,7 @@ def one_way_loss(facts: Facts) -> Iterator[Hit]:
     in_vain = facts.has("pairs", "state", "failed") | (pairs["unanswered"] >= FEW)
     dead = silent & works_back & in_vain & (pairs["other_address"] == 0)
     dead |= facts.has("pairs", "path", "lost") & works_back
+    dead &= ~facts.is_nobody[pairs["src"]] & ~facts.is_nobody[pairs["dst"]]
     for rows in groups(dead & facts.in_session("pairs", facts.not_working), pairs["session_id"], facts.side):
         lead = foremost(facts, rows)
         back = int(facts.reverse[lead])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import stunpcap
 from tests.diagnose.calls import call, causes, checks, found, lab, only
+from tests.places import SHARED
 
 ENDS = """
     A = 192.168.1.10:1000
@@ -65,3 +67,12 @@ def test_ipv6_works() -> None:
 def test_both_families_dead_is_not_the_fault_of_ipv6() -> None:
     silent = checks("A > B", "a") + checks("A6 > B6", "c")
     assert not found(call(silent, ends=ENDS), "ipv6-path-broken")
+
+
+@pytest.mark.rule("dead-interface", "near miss")
+def test_a_relay_is_no_interface() -> None:
+    """In the wild capture the target answers the agent's relay, and not the agent itself."""
+    path = SHARED / "srtp_decoder__WebRTC_PCMA_Turn_SDES_Call_1.pcap"
+    if not path.exists():
+        pytest.skip("the captures from the wild are not part of a clone")
+    assert not found(stunpcap.read(path), "dead-interface")

@@ -98,3 +98,17 @@ def test_only_xor_mapped() -> None:
 def test_both_addresses_and_the_same() -> None:
     told = "0.0 A > S request s\n0.02 S > A success s mapped=A1 plain=A1\n"
     assert not found(call(told, ends=NAT), "alg-rewrite")
+
+
+@pytest.mark.rule("alg-rewrite", "near miss")
+def test_microsoft_relays_mean_the_relayed_address() -> None:
+    told = "0.0 A > S allocate request s\n0.02 S > A allocate success s mapped=A1 plain=A2 relayed=A2\n"
+    assert not found(call(told, ends=NAT), "alg-rewrite")
+
+
+@pytest.mark.rule("symmetric-nat", "near miss")
+def test_a_peer_that_disagrees_with_the_servers_is_little_proof() -> None:
+    peer = checks("A > B", "p", 3, start=1, user="b:a", answer="B > A success ID mapped=A2")
+    hit = only(call(ask("S", "s", "A1"), ask("T", "t", "A1", at=0.1), peer, ends=NAT), "symmetric-nat")
+    assert hit["confidence"] == "low"
+    assert "203.0.113.10:1111" in hit["summary"] and "203.0.113.10:2222" in hit["summary"]
