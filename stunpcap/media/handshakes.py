@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from stunpcap.ice.columns import Ints, count_in, find, first_of, group, last_of, maximum_in, minimum_in, pick
+from stunpcap.media.flights import incomplete, last_flights
 from stunpcap.media.records import Records
 from stunpcap.media.words import SERVERS
 from stunpcap.schema import CONTENT, ENDED_BY, HANDSHAKE_STATE, STREAM_KIND
@@ -110,10 +111,10 @@ def build_handshakes(records: Records, streams: Table, pools: Pools) -> Table:
             "server_hellos": count_in(of, count, server_hello),
             "client_flights_repeated": repeats[:, CLIENT],
             "server_flights_repeated": repeats[:, SERVER],
-            "last_flight": _last_flights(table, rows, of, side, count, pools),
+            "last_flight": last_flights(table, rows, of, side, count, pools),
             "largest_client_bytes": largest[:, CLIENT],
             "largest_server_bytes": largest[:, SERVER],
-            "incomplete": _incomplete(table, raw, rows, place, count, pools),
+            "incomplete": incomplete(table, raw, rows, place, count, pools),
             "alert": pick(table["alert"], alert),
             "alert_src": pick(table["src"], alert),
             "alert_frame": pick(table["frame"], alert),
@@ -237,59 +238,4 @@ def _data(table: Table, rows: Ints, streams: Table, of: Ints, side: Ints, final:
     pointed = first_of(seen, n_seen)
     np.maximum.at(result.reshape(-1), place[pointed], most[ways[len(streams) :]][pointed])
     result[~final] = 0
-    return result
-
-
-def _last_flights(table: Table, rows: Ints, of: Ints, side: Ints, count: int, pools: Pools) -> Ints:
-    """The messages of each end since the other end was last heard before."""
-    says = np.flatnonzero(table["handshake"][rows] >= 0)
-    order = says[np.lexsort((np.arange(len(says)), of[says]))]
-    new = np.ones(len(order), np.bool_)
-    new[1:] = (np.diff(of[order]) != 0) | (np.diff(side[order]) != 0)
-    run = np.cumsum(new) - 1
-    final = np.full(2 * count, -1, np.int64)
-    final[2 * of[order] + side[order]] = run
-    told = final[2 * of[order] + side[order]] == run
-    words: list[list[dict[str, None]]] = [[{}, {}] for _ in range(count)]
-    values = pools.texts.values
-    handshake = table["handshake"][rows]
-    for at in order[told].tolist():
-        for name in values[handshake[at]].split(", "):
-            words[of[at]][side[at]][name] = None
-    texts = [
-        "; ".join(f"{who}: {', '.join(said)}" for who, said in zip(("client", "server"), both, strict=True) if said)
-        for both in words
-    ]
-    return pools.texts.numbers(texts).astype(np.int64)
-
-
-def _incomplete(table: Table, raw: Ints, rows: Ints, place: Ints, count: int, pools: Pools) -> Ints:
-    """Messages of which pieces are missing; left out where records hold several messages, which are not all known."""
-    several = count_in(place, 2 * count, raw[rows, dtls.MESSAGES] > 1) > 0
-    pieces = np.flatnonzero((raw[rows, dtls.MESSAGES] == 1) & (raw[rows, dtls.DEFECT] == dtls.FINE) & ~several[place])
-    nothing = pools.texts.number("")
-    result = np.full(count, nothing, np.int64)
-    if not len(pieces):
-        return result
-    names = (dtls.MESSAGE_SEQ, dtls.TYPES, dtls.MESSAGE_BYTES)
-    keys = [raw[rows[pieces], name] for name in names]
-    begin = raw[rows[pieces], dtls.FRAGMENT_OFFSET]
-    end = begin + raw[rows[pieces], dtls.FRAGMENT_BYTES]
-    message, n_messages = group(place[pieces], *keys)
-    order = np.lexsort((end, begin, message))
-    have = np.zeros(n_messages, np.int64)
-    # What is covered: each piece adds what lies beyond all before it.
-    shift = message[order] * (1 << 25)
-    covered = np.maximum.accumulate(shift + end[order])
-    before = np.concatenate([[0], covered[:-1]])
-    np.add.at(have, message[order], np.maximum(0, shift + end[order] - np.maximum(shift + begin[order], before)))
-    lead = first_of(message, n_messages)
-    total = keys[2][lead]
-    for number in np.flatnonzero(have < total).tolist():
-        at = pieces[lead[number]]
-        who = "server" if place[at] % 2 else "client"
-        name = pools.texts.values[table["handshake"][rows[at]]]
-        text = f"{who} {name} {have[number]} of {total[number]} bytes"
-        known = pools.texts.values[result[place[at] // 2]]
-        result[place[at] // 2] = pools.texts.number(f"{known}; {text}" if known else text)
     return result

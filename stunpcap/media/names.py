@@ -5,8 +5,9 @@ Only questions and address records matter here; whatever is malformed ends its m
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from stunpcap.wire import demux
 
 LONGEST = 255
 MOST_RECORDS = 200
+MOST_NAMES = 10_000
+"""Names of a capture, with those who ask for them, that are followed; a host has a handful."""
+MOST_ADDRESSES = 16
+"""Addresses of a name that are told."""
 A, AAAA = 1, 28
 
 
@@ -106,36 +111,62 @@ _COLUMNS = (
 )
 
 
+@dataclass(slots=True)
+class _Answers:
+    """What was answered for a name."""
+
+    at: list[tuple[int, int]] = field(default_factory=list)
+    """Time and frame of each datagram with an answer."""
+    last: dict[str, int] = field(default_factory=dict)
+    """Address -> when it was given last."""
+
+    def add(self, time: int, frame: int, address: str) -> None:
+        """Note an answer."""
+        if not self.at or self.at[-1] != (time, frame):
+            self.at.append((time, frame))
+        if address in self.last or len(self.last) < MOST_ADDRESSES:
+            self.last[address] = max(time, self.last.get(address, time))
+
+    def since(self, time: int) -> tuple[int, int, str] | None:
+        """The first answer from then on: its time and frame, and all addresses given."""
+        k = bisect_left(self.at, (time, -1))
+        if k == len(self.at):
+            return None
+        return *self.at[k], ", ".join(address for address, last in self.last.items() if last >= time)
+
+
 def _names(vantage: Vantage, pools: Pools) -> list[tuple[int, ...]]:
     aside = vantage.aside
     asked: dict[tuple[str, int], list[int]] = {}
-    answers: dict[str, list[tuple[int, int, str]]] = {}
-    for row in np.flatnonzero(aside.kind == demux.MDNS).tolist():
+    answers: dict[str, _Answers] = {}
+    nobody = _Answers()
+    rows = np.flatnonzero(aside.kind == demux.MDNS)
+    for row in rows[np.argsort(aside.time_ns[rows], kind="stable")].tolist():
         begin = int(aside.offset[row])
         questions, given = read_message(vantage.payload[begin : begin + int(aside.captured[row])])
         time, frame = int(aside.time_ns[row]), int(aside.frame[row])
         src = int(vantage.flows["src"][aside.flow[row]])
         for name in questions:
-            asked.setdefault((name.lower(), src), [0, time, frame])[0] += 1
+            if (name.lower(), src) in asked or len(asked) < MOST_NAMES:
+                asked.setdefault((name.lower(), src), [0, time, frame])[0] += 1
         for name, address in given:
-            answers.setdefault(name.lower(), []).append((time, frame, address))
+            if name.lower() in answers or len(answers) < MOST_NAMES:
+                answers.setdefault(name.lower(), _Answers()).add(time, frame, address)
     announced = {name for name, _ in asked}
-    found: dict[tuple[str, int], Any] = dict(asked)
     for name, several in answers.items():
         if name not in announced:
-            found[name, MISSING] = [0, *several[0][:2]]
+            asked[name, MISSING] = [0, *several.at[0]]
     result: list[tuple[int, ...]] = []
-    for (name, by), (times, first, frame) in sorted(found.items(), key=lambda item: item[1][2]):
-        useful = [answer for answer in answers.get(name, []) if answer[0] >= first]
-        texts = ", ".join(dict.fromkeys(address for _, _, address in useful))
+    for (name, by), (times, first, frame) in sorted(asked.items(), key=lambda item: item[1][2]):
+        answer = answers.get(name, nobody).since(first)
         result.append(
             (
                 *(pools.texts.number(vantage.name), pools.texts.number(name), by, times, first),
-                int(bool(useful) and times > 0),
-                pools.texts.number(texts) if useful else MISSING,
-                useful[0][0] if useful else NAT,
+                int(answer is not None and times > 0),
+                pools.texts.number(answer[2]) if answer else MISSING,
+                answer[0] if answer else NAT,
                 frame,
-                useful[0][1] if useful else MISSING,
+                answer[1] if answer else MISSING,
             )
         )
     return result

@@ -137,6 +137,8 @@ def count_payload(
 ) -> int:
     """Count a payload in its flow by its kind, and return that; of DTLS what `count_dtls` makes of it."""
     kind = demux.demux(b, o, stop, length, sport, dport, dtls_before)
+    if kind == demux.OTHER and counters[flow, N_STUN] > 0 and demux.is_hidden(b, o, stop, length):
+        kind = demux.DTLS
     if kind == demux.RTP:
         counters[flow, N_RTP] += 1
     elif kind == demux.OTHER:

@@ -136,6 +136,26 @@ def test_dtls_13():
     assert kept.flow_counters[0, [N_DTLS, N_OTHER, DTLS_DATA, DTLS_PROTECTED]].tolist() == [2, 1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (b"\x2f\1\2\0\x20" + bytes(32), True),
+        (b"\x27\1\0\x20" + bytes(32), True),  # a number of one byte
+        (b"\x2f\1\2\0\x20" + bytes(32) + b"\x2e\1\2\0\3abc", True),
+        (b"\x2f\1\2\0\x20" + bytes(31), False),
+        (b"\x2f\1\2\0\x20" + bytes(33), False),
+        (b"\x3f\1\2\0\x20" + bytes(32), False),  # a connection id: nobody knows its length
+        (b"\x2b\1\2" + bytes(32), False),  # no length
+        (b"\x4f\1\2\0\x20" + bytes(32), False),
+    ],
+)
+def test_dtls_13_beside_stun(record, told):
+    """Where ICE was, lengths that fit tell it without a handshake: that was on another pair, or not captured."""
+    for before in ([], [p.stun_request()]):
+        kept = scan_packets([p.ipv4(p.udp(x)) for x in (*before, record)], 101)
+        assert kept.flow_counters[0, N_DTLS] == (told and bool(before))
+
+
 def test_dtls_records():
     """Counted by datagram: application data, anything protected, alerts in the clear."""
     cases = [
