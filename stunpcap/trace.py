@@ -6,8 +6,9 @@ Reading is done when a `Trace` exists; correlation runs when its result is first
 from __future__ import annotations
 
 import functools
+import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -243,6 +244,62 @@ class Trace:
         from stunpcap.notebook import as_html
 
         return as_html(self)
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        session: int | None = None,
+        details: int | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> str | None:
+        """The post-mortem report as one HTML page that needs nothing else (docs/report.md).
+
+        Parameters
+        ----------
+        path
+            Where to write it; None: return it.
+        session
+            Tell of this session only.
+        details
+            How many sessions are told in full at most, where there are more than three; default: 8.
+        say
+            Called with what is being done, for those who wait.
+
+        Raises
+        ------
+        UsageError
+            There is no such session, or the file cannot be written.
+        """
+        return self._report("to_html", path, session, details, say)
+
+    def to_markdown(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        session: int | None = None,
+        details: int | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> str | None:
+        """The same report as GitHub-flavoured Markdown, for tickets: without figures, and 3 sessions in full."""
+        return self._report("to_markdown", path, session, details, say)
+
+    def _report(
+        self,
+        form: str,
+        path: str | os.PathLike[str] | None,
+        session: int | None,
+        details: int | None,
+        say: Callable[[str], None] | None,
+    ) -> str | None:
+        # By name: the report stands on the plots, which stand on this module.
+        report = importlib.import_module("stunpcap.report")
+        most = {} if details is None else {"details": details}
+        text: str = getattr(report, form)(self, session=session, say=say, **most)
+        if path is None:
+            return text
+        report.write_file(path, text.encode())
+        return None
 
 
 def _message(vantage: Vantage, row: int) -> Message:

@@ -54,6 +54,7 @@ FLOORS = (
     "stunpcap.plots.choose",
     "stunpcap.ladder",
     "stunpcap.plots",
+    "stunpcap.report",
     "stunpcap.cli",
 )
 """A module knows those before it and its own floor's.  The tables of STUN stand below `wire`, which needs them to tell

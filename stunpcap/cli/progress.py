@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+    from rich.status import Status
 
 PATIENCE = 1.0
 """Seconds before anything is shown."""
@@ -51,3 +52,34 @@ class Reading:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+class Working:
+    """A context in which `self.say` takes what is being done, where nobody can tell how much is left."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._wanted = sys.stderr.isatty()
+        self._status: Status | None = None
+
+    def say(self, what: str) -> None:
+        """This is being done now."""
+        if not self._wanted or (self._status is None and time.monotonic() - self._start < PATIENCE):
+            return
+        from rich.text import Text
+
+        if self._status is None:
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("")
+            self._status.start()
+        self._status.update(Text(what))
+
+    def __enter__(self) -> Working:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
