@@ -130,7 +130,9 @@ def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
         inside = replace(inside, **pieces)
         levels.append(carried)
         flows += len(carried)
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    columns = parts[0]
+    if len(parts) > 1:
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in columns}
     carried = Carried(*(np.concatenate([getattr(level, name) for level in levels]) for name in Carried.__slots__))
     depths, legs = nesting(carried.parent, first)
     columns["depth"], columns["leg"] = depths[columns["flow"]], legs[columns["flow"]]

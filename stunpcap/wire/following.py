@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap.kernels import inner, kernel
+from stunpcap.sorting import ordered_by
 from stunpcap.wire import demux
 from stunpcap.wire.counters import ACTIVE, LATEST, LEAD
 from stunpcap.wire.words import Buffer, u16, u32
@@ -253,7 +254,7 @@ class Following:
         activity = self._activity[: self.sizes[N_ACTIVITY]].copy()
         streams[:, FLOW], activity[:, A_FLOW] = number[streams[:, FLOW]], number[activity[:, A_FLOW]]
         streams[:, [NEXT, *range(HEADS, STREAM)]] = 0
-        streams = streams[np.lexsort((streams[:, KEY], streams[:, FIRST_FRAME], streams[:, FLOW]))]
+        streams = streams[ordered_by(streams[:, FLOW], streams[:, FIRST_FRAME], streams[:, KEY])]
         return streams, merge_activity(activity)
 
 
@@ -271,10 +272,12 @@ def merge_activity(rows: Ints) -> Ints:
     """One row for each flow and second, ordered by these: packets out of order make several."""
     if not len(rows):
         return rows
-    order = np.lexsort((rows[:, A_START], rows[:, A_FLOW]))
-    ordered = rows[order]
+    ordered = rows[ordered_by(rows[:, A_FLOW], rows[:, A_START])]
     new = np.ones(len(rows), np.bool_)
-    new[1:] = np.any(ordered[1:, :A_RTP] != ordered[:-1, :A_RTP], axis=1)
+    new[1:] = ordered[1:, A_FLOW] != ordered[:-1, A_FLOW]
+    new[1:] |= ordered[1:, A_START] != ordered[:-1, A_START]
+    if new.all():
+        return ordered
     first = np.flatnonzero(new)
     merged = ordered[first]
     merged[:, A_RTP:] = np.add.reduceat(ordered[:, A_RTP:], first, axis=0)
