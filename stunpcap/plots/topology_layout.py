@@ -114,12 +114,12 @@ def build_topology(trace: Trace, number: int, vantage: str | None, limit: int) -
     drawn = sorted(pairs, key=_rank)[:limit]
     links = _once([link for pair in drawn for link in _checks(pair, facts)], facts)
     links += _requests(asked, facts)
-    used = {end for link in links for end in (link.src, link.dst, link.via) if end}
+    used = dict.fromkeys(end for link in links for end in (link.src, link.dst, link.via) if end)
     asking = {(host(link.via or link.src), link.dst) for link in links if link.kind == "requests"}
     links += [
         link for link in _belonging(used, facts) if link.kind != "relay" or (host(link.src), link.dst) not in asking
     ]
-    used |= {end for link in links for end in (link.src, link.dst)}
+    used |= dict.fromkeys(end for link in links for end in (link.src, link.dst))
     at = {name: hosts for name, hosts in addresses_at(trace).items() if vantage in (None, name)}
     nodes = [_node(end, facts, at) for end in dict.fromkeys([*facts.agent_of, *facts.servers, *used]) if end in used]
     marked, between = {name for node in nodes for name in node.captures}, places_between(trace)
@@ -227,9 +227,9 @@ def _requests(asked: Table, facts: Facts) -> list[Link]:
     return links
 
 
-def _belonging(used: set[str], facts: Facts) -> Iterable[Link]:
+def _belonging(used: Iterable[str], facts: Facts) -> Iterable[Link]:
     """Lines between what belongs together: outside addresses and what is behind them, relays and their servers."""
-    todo, done = list(used), set()
+    todo, done = [*used], set[str]()
     while todo:
         end = todo.pop()
         if end in done:
