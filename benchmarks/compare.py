@@ -101,8 +101,9 @@ def measure(work: Work, inputs: Inputs, rounds: int, first: bool) -> Measured:
     fresh = Run(f"{OURS.name}, first use ever", OURS.command(str(whole_path)), whole, fresh_cache=True)
     if first:
         in_turn([fresh], 1)
-    warm = Run(OURS.name, OURS.command(str(whole_path)), whole)
-    in_turn([warm], 1)  # compiled code and page cache are warm from here on
+    sizes = [whole_path, *(inputs.capture(work.kind, work.count * more)[0] for more in GROWTH)]
+    # Compiled code and page cache are warm from here on: what is larger may need more of the loops.
+    in_turn([Run(OURS.name, OURS.command(str(path)), whole) for path in sizes], 1)
     runs = [run for entry in entries for run in (entry.run, entry.start) if run is not None]
     runs += [run for sizes in grown.values() for run in sizes[1:]]
     in_turn(runs, rounds)
