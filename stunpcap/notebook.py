@@ -17,6 +17,7 @@ from stunpcap.summary.model import Direction, Pair, Session
 from stunpcap.summary.pairs_text import kind_of, mark_of
 from stunpcap.summary.terminal import Paper, can_show, safe
 from stunpcap.summary.text import STATE, damage_said, draw, draw_short, names_of, place_said
+from stunpcap.summary.text_findings import cause_of
 from stunpcap.summary.text_network import traffic_said
 from stunpcap.summary.words import clock, count, seconds
 
@@ -33,13 +34,14 @@ DEFECTS = 5
 _TONES = ("good", "bad", "open")
 _LIGHT = ";".join(f"--{name}:{TONES[name].hue.ink}" for name in _TONES)
 _DARK = ";".join(f"--{name}:{TONES[name].hue.dark_ink}" for name in _TONES)
+# Twice the class: pages that show notebooks have rules for all their tables, which once would not outdo.
 _STYLE = """
 .stunpcap{font:13px/1.45 system-ui,sans-serif;color:currentColor;max-width:72em}
 .stunpcap table{border-collapse:collapse;margin:.3em 0 .9em;color:inherit;font-size:inherit}
-.stunpcap th,.stunpcap td{padding:.15em .7em;text-align:left;vertical-align:top;background:none;border:0;
-border-bottom:1px solid color-mix(in srgb,currentColor 18%,transparent)}
+.stunpcap.stunpcap th,.stunpcap.stunpcap td{padding:.15em .7em;text-align:left;vertical-align:top;background:none;
+border:0;border-bottom:1px solid color-mix(in srgb,currentColor 18%,transparent)}
 .stunpcap th{font-weight:600;white-space:nowrap}
-.stunpcap td.n,.stunpcap th.n{text-align:right;font-variant-numeric:tabular-nums}
+.stunpcap.stunpcap td.n,.stunpcap.stunpcap th.n{text-align:right;font-variant-numeric:tabular-nums}
 .stunpcap code{font-family:ui-monospace,monospace;background:none;color:inherit;overflow-wrap:anywhere}
 .stunpcap tr.pair td{border-bottom:0;padding-top:.5em}
 .stunpcap h4{margin:.7em 0 .2em;font-size:14px}
@@ -64,10 +66,11 @@ def as_text(trace: Trace, *, short: bool) -> str:
 
 
 def as_html(trace: Trace) -> str:
-    """The overview for a notebook: captures, sessions, and the pairs of the worst sessions."""
+    """The overview for a notebook: captures, sessions, and what explains the worst sessions, with their pairs."""
     found = summarise(trace)
     parts = [*_captures(found), *_sessions(found)]
     for session in [one for one in found.sessions if one.state != "connected"][:WORST] or found.sessions[:1]:
+        parts += _verdict(session)
         parts += _pairs(session, several=len(found.captures) > 1)
     return f'<div class="stunpcap"><style>{_STYLE}</style>{"".join(parts)}</div>'
 
@@ -149,6 +152,14 @@ def _sessions(found: Summary) -> list[str]:
         by_state = ", ".join(f"{number:,} {state}" for state, number in found.states.items())
         parts.append(f"<p>{count(len(found.sessions), 'session')} in all: {escape(by_state)}.</p>")
     return parts
+
+
+def _verdict(session: Session) -> list[str]:
+    cause = cause_of(session)
+    if cause is None:
+        return []
+    name = f"<b>{_text(cause.name)}</b>, {_text(cause.confidence)} confidence"
+    return [f'<p class="bad">Session {session.session_id}: {name}</p><p>{_text(cause.summary)}</p>']
 
 
 def _pairs(session: Session, *, several: bool) -> list[str]:

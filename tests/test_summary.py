@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from html.parser import HTMLParser
 
 import pytest
@@ -220,6 +221,13 @@ def test_in_a_notebook(path: object) -> None:
     for selector in re.findall(r"(?:^|[}{,])\s*([^{}@,]+)(?=[,{])", re.sub(r"\{[^{}]*\}", "{}", style)):
         assert ".stunpcap" in selector, f"{selector} reaches beyond the box"
     assert "url(" not in style
+
+
+def test_a_notebook_leads_with_the_verdict() -> None:
+    label = tomllib.loads((LAB / "asymmetric-dead" / "expect.toml").read_text(encoding="utf-8"))
+    html = stunpcap.read(LAB / "asymmetric-dead" / "answerer.pcap")._repr_html_()
+    assert f"<b>{label['root_cause']}</b>" in html
+    assert html.index(label["root_cause"]) < html.index("Candidate pairs of session")
 
 
 def test_a_notebook_without_sessions() -> None:
