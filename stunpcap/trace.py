@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 import importlib
 import os
-from collections.abc import Callable, Mapping, Sequence
-from typing import IO, TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from stunpcap.vantage import Progress, Vantage, default_name
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from stunpcap.extract.out import Written
 
 Source = str | os.PathLike[str] | IO[bytes]
 
@@ -43,6 +46,8 @@ class Trace:
         self._pools = pools
         self._passwords = dict(passwords or {})
         self._frames: dict[str, pd.DataFrame] = {}
+        self._selected: tuple[int, Tables] | None = None
+        """Of a selection: its session, and the tables of the whole trace."""
 
     @functools.cached_property
     def tables(self) -> Tables:
@@ -226,7 +231,90 @@ class Trace:
             raise UsageError(f"there is no session {session}; the trace has {count}")
         selected = Trace(self._vantages, self._pools, self._passwords)
         selected.__dict__["tables"] = self.tables.of_session(session)
+        selected._selected = session, self._selected[1] if self._selected else self.tables
         return selected
+
+    def to_pcap(
+        self,
+        path: str | os.PathLike[str] | IO[bytes],
+        *,
+        session: int | None = None,
+        finding: Any = None,
+        frames: Iterable[int] | None = None,
+        vantage: str | None = None,
+        media: bool = True,
+    ) -> Written:
+        """Write the packets of a selection as pcapng, with findings as comments at the frames that show them.
+
+        The capture is read a second time for it.  Times, link types and interfaces stay as they were; the frame number
+        that a packet had is in its comments and its packet id.  Without a selection all packets are written.
+
+        Parameters
+        ----------
+        path
+            Where to write, other than the capture itself; or an open binary stream.
+        session
+            All that belongs to this session: checks, what its agents asked servers, relays, ICMP errors, DTLS, media.
+        finding
+            The frames that show a finding: its name, its row number in `findings`, or a row of that frame.
+        frames
+            These frames.  With `finding` these and those; then `session` says only whose findings are meant.
+        vantage
+            Which capture, if several were read.
+        media
+            False: leave out media and data of the session, so that STUN, DTLS handshakes and TCP remain.
+
+        Raises
+        ------
+        UsageError
+            There is no such session, finding, frame or vantage, or the file cannot be written.
+        CaptureError
+            The capture was a stream, or is not what it was.
+        """
+        from stunpcap.extract.out import to_pcap
+
+        number, whole = self._selected or (None, self.tables)
+        return to_pcap(
+            replace(whole, findings=self.tables.findings),
+            self._vantages,
+            path,
+            session=number if session is None else session,
+            finding=finding,
+            frames=frames,
+            vantage=vantage,
+            media=media,
+        )
+
+    def to_scapy(self, frames: Iterable[int], *, vantage: str | None = None) -> list[Any]:
+        """These frames as scapy packets, in their order, read from the capture a second time.
+
+        Raises
+        ------
+        EngineError
+            scapy is missing.
+        UsageError, CaptureError
+            As `to_pcap`.
+        """
+        from stunpcap.extract.out import to_scapy
+
+        return to_scapy(self._vantages, frames, vantage)
+
+    def display_filter(self, finding: Any) -> str:
+        """A display filter for Wireshark that shows what a finding rests on.
+
+        Parameters
+        ----------
+        finding
+            Its name (all of that name), its row number in `findings`, or a row of that frame.
+
+        Raises
+        ------
+        UsageError
+            There is no such finding, or nothing to show: it rests on what is missing, or on several captures.
+        """
+        from stunpcap.extract.out import display_filter, rows_of
+
+        return display_filter(self.tables.findings, rows_of(self.tables.findings, finding), self.tables.flows)
 
     def __str__(self) -> str:
         """The whole summary, as `stunpcap summary` prints it."""

@@ -50,7 +50,9 @@ FLOORS = (
     "stunpcap.analysis",
     "stunpcap.summary",
     "stunpcap.notebook",
+    "stunpcap.extract",
     "stunpcap.trace",
+    "stunpcap.live",
     "stunpcap.plots.choose",
     "stunpcap.ladder",
     "stunpcap.plots",
@@ -154,6 +156,7 @@ def test_nothing_is_imported_in_a_circle() -> None:
         ("from stunpcap import read, Trace", ("pandas", "numba", "pyarrow", "matplotlib")),
         ("import stunpcap; stunpcap.read({capture!r}).tables", ("pandas", "numba", "pyarrow", "matplotlib")),
         ("import stunpcap; stunpcap.plots; dir(stunpcap.plots)", ("numpy", "pandas", "matplotlib")),
+        ("import stunpcap.report, stunpcap.cli.report", ("numpy", "pandas", "matplotlib", "jinja2")),
     ],
 )
 def test_light_to_import(statement: str, heavy: tuple[str, ...]) -> None:
