@@ -96,7 +96,7 @@ def build_report(
         figures=drawn,
         overview=overview,
         findings=rest,
-        network=_network(trace, several, session, folded=bool(summary.sessions)),
+        network=_network(trace, several, session, numbers),
         limits=limits_of(trace, summary, told),
         made=made_of(trace, summary, call),
         styles=drawing.css if drawing else "",
@@ -223,21 +223,25 @@ def _drawn(trace: Trace, summary: Summary, drawing: Figures) -> tuple[Figure, ..
     )
 
 
-def _network(trace: Trace, several: bool, session: int | None, *, folded: bool) -> tuple[Sheet, ...]:
-    """What is not a session's own: requests to servers, relays, how others saw addresses, flows, damage."""
+def _network(trace: Trace, several: bool, session: int | None, told: frozenset[int]) -> tuple[Sheet, ...]:
+    """What is not told in a chapter: other relays, requests to servers, how others saw addresses, flows, damage."""
     tables = (trace if session is None else trace.select(session=session)).tables
     asked = trace.tables.transactions
     to_server = asked.take(asked["session_id"] < 0)
     flows = tables.flows
+    folded = len(tables.sessions) > 0
+    served = [
+        {int(one) for one in filter(None, (ids or "").split(", "))} for ids in tables.allocations.values("session_ids")
+    ]
+    others = tables.allocations.take(np.array([not numbers & told for numbers in served], np.bool_))
     busiest = flows.take(np.argsort(-flows["packets"], kind="stable"))
 
     def made(name: str, title: str, table: Table, columns: Sequence[str], most: int) -> Sheet | None:
-        fold = folded and name != "allocations"
-        return sheets.sheet(name, title, table, columns, most=most, several=several, folded=fold)
+        return sheets.sheet(name, title, table, columns, most=most, several=several, folded=folded)
 
     return sheets.present(
         (
-            made("allocations", "Allocations on TURN servers", tables.allocations, sheets.ALLOCATIONS, ROWS_BESIDE),
+            made("allocations", "Other allocations on TURN servers", others, sheets.ALLOCATIONS, ROWS_BESIDE),
             None
             if session is not None
             else made("requests", "Requests to STUN and TURN servers", to_server, sheets.TRANSACTIONS, ROWS_BESIDE),

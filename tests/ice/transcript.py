@@ -13,9 +13,9 @@ A line is a time in seconds, who sends to whom, and what.  Names of endpoints ar
 
 - STUN: `[method] request|indication|success|error ID`, then attributes: `user=` `prio=` `controlling[=TIE]`
   `controlled[=TIE]` `use` (USE-CANDIDATE) `nomination=N` `mapped=` `plain=` (MAPPED-ADDRESS) `relayed=` `peer=`
-  `lifetime=` `realm=` `channel=` `code=` `counter=REQUEST/RESPONSE` (0x8025) `count=N` (0xFF00) `last=ID` (0xC058)
-  `key=PASSWORD` (MESSAGE-INTEGRITY), `unknown=0024` (UNKNOWN-ATTRIBUTES), `classic` (no cookie) and `short=N`: sent
-  without its last N bytes
+  `lifetime=` `realm=` `software=` `channel=` `code=NUMBER[:REASON]` `counter=REQUEST/RESPONSE` (0x8025) `count=N`
+  (0xFF00) `last=ID` (0xC058) `key=PASSWORD` (MESSAGE-INTEGRITY), `unknown=0024` (UNKNOWN-ATTRIBUTES), `classic` (no
+  cookie) and `short=N`: sent without its last N bytes
 - `rtp`, `dtls-hello`, `dtls-protected`, `dtls-alert`, `other`, `raw hex=DIGITS`; TCP: `syn`, `syn-ack`, `rst`,
   `tls-hello`
 - STUN and payloads inside TURN: `send PEER : WHAT` and `data PEER : WHAT` (indications), `channel NUMBER : WHAT`
@@ -214,6 +214,8 @@ def attribute(name: str, text: str, header: bytes, classic: bool, at: Any) -> by
             kind, value = 0x0006, text.encode()
         case "realm":
             kind, value = 0x0014, text.encode()
+        case "software":
+            kind, value = 0x8022, text.encode()
         case "prio":
             kind, value = 0x0024, pack(">I", int(text))
         case "controlling":
@@ -245,7 +247,8 @@ def attribute(name: str, text: str, header: bytes, classic: bool, at: Any) -> by
         case "channel":
             kind, value = 0x000C, pack(">HH", int(text, 16), 0)
         case "code":
-            kind, value = 0x0009, bytes((0, 0, int(text) // 100, int(text) % 100)) + b"why"
+            number, _, reason = text.partition(":")
+            kind, value = 0x0009, bytes((0, 0, *divmod(int(number), 100))) + (reason or "why").encode()
         case _:
             raise ValueError(f"there is no attribute {name!r}")
     return pack(">HH", kind, len(value)) + value + bytes(-len(value) % 4)
