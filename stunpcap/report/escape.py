@@ -23,16 +23,27 @@ _ENDPOINT = re.compile(
     r"(?<![\w.:\[`])(?:\[[0-9A-Fa-f:.]+(?:%[\w.]+)?\](?::\d+)?|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?"
     r"|(?=[0-9A-Fa-f:]*::|(?:[0-9A-Fa-f]+:){7})(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})(?![\w\]]|[:.]\w)"
 )
-_LINE_START = re.compile(r"^([-+](?=\s|$)|\d+(?=[.)](?:\s|$)))")
-"""What would begin a list."""
+_NUMBERED = re.compile(r"^(\d+)(?=[.)](?:\s|$))")
 
 
 def plain(text: str) -> str:
-    """Text between other words: every character that could mean something is escaped."""
+    """A text by itself: every character that could mean something is escaped."""
+    return _begun(_escaped(text))
+
+
+def _escaped(text: str) -> str:
+    """Text between other words."""
     escaped = "".join(_ENTITIES.get(c, c) for c in printable(text))
     escaped = _SPECIAL.sub(r"\\\1", escaped)
-    escaped = _ACTING.sub(lambda found: found.group()[0] + _BREAK + found.group()[1:], escaped)
-    return _LINE_START.sub(lambda found: found.group() + _BREAK, escaped)
+    return _ACTING.sub(lambda found: found.group()[0] + _BREAK + found.group()[1:], escaped)
+
+
+def _begun(escaped: str) -> str:
+    """Text at the beginning of a line, where it would begin a list, a rule, or a block of code."""
+    escaped = escaped.strip()
+    if escaped[:1] in ("-", "+"):
+        return f"\\{escaped}"
+    return _NUMBERED.sub(lambda found: found.group() + _BREAK, escaped)
 
 
 def code(text: str, *, cell: bool = False) -> str:
@@ -52,15 +63,15 @@ def prose(text: str) -> str:
     parts = text.split("`")
     if len(parts) % 2 == 0:
         parts = [*parts[:-2], "`".join(parts[-2:])]
-    return "".join(code(part) if number % 2 else _with_addresses(part) for number, part in enumerate(parts))
+    return _begun("".join(code(part) if number % 2 else _with_addresses(part) for number, part in enumerate(parts)))
 
 
 def _with_addresses(text: str) -> str:
     done, out = 0, []
     for found in _ENDPOINT.finditer(text):
-        out += [plain(text[done : found.start()]) if found.start() > done else "", code(found.group())]
+        out += [_escaped(text[done : found.start()]) if found.start() > done else "", code(found.group())]
         done = found.end()
-    return "".join(out) + (plain(text[done:]) if done < len(text) else "")
+    return "".join(out) + (_escaped(text[done:]) if done < len(text) else "")
 
 
 def block(text: str, language: str = "") -> list[str]:

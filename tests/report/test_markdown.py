@@ -77,7 +77,8 @@ def test_sentences_do_nothing(text: str) -> None:
     found = Rendered(prose(text))
     assert found.elements <= {"p", "code"}
     assert not any(ACTS.search(piece) for piece in found.pieces)
-    assert flat(found.shown).replace("`", "") == flat(printable(text)).replace("`", "")
+    # Backticks set code, and code that is blank is left out.
+    assert re.sub(r"[`\s]", "", found.shown) == re.sub(r"[`\s]", "", printable(text))
 
 
 @given(ANYTHING)
