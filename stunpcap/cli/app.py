@@ -31,6 +31,7 @@ COMMANDS = {
     "defects": ("stunpcap.cli.frames:defects", "What was damaged, odd or not read."),
     "ladder": ("stunpcap.cli.ladder:ladder", "The course of a session as a sequence diagram."),
     "report": ("stunpcap.cli.report:report", "A post-mortem report: HTML, Markdown or PDF."),
+    "notebook": ("stunpcap.cli.notebook:notebook", "A notebook about these captures."),
     "show": ("stunpcap.cli.show:show", "All STUN messages of one frame in full."),
     "explain": ("stunpcap.cli.explain:explain", "What a finding means."),
     "completion": ("stunpcap.cli.completion:completion", "Completion for bash, zsh or fish."),
