@@ -10,7 +10,6 @@ import numpy as np
 
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.run import diagnose
-from stunpcap.ice.authenticity import verify
 from stunpcap.ice.candidates import build_candidates, build_mappings
 from stunpcap.ice.outcome import build_sessions
 from stunpcap.ice.pairs import build_pairs
@@ -107,6 +106,8 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
     messages["session_id"] = np.where(of_message >= 0, session_of[of_message] if len(session_of) else MISSING, MISSING)
     granted = sorted(relays.allocations.all, key=lambda one: (one.asked, one.first_frame))
     if passwords:
+        from stunpcap.ice.authenticity import verify  # with hashlib, which takes time to import
+
         verify(messages, correlated, bytes_of, passwords)
     tables = {
         "messages": messages,

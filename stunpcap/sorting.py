@@ -66,6 +66,11 @@ def distinct(values: Any) -> tuple[Any, Ints]:
     return found, numbers
 
 
+def values_in(values: Any) -> Any:
+    """The distinct values in order."""
+    return distinct(values)[0]
+
+
 def first_rows(numbers: Ints, count: int) -> Ints:
     """The first row of each number from 0 to `count` - 1, each of which occurs."""
     first = np.empty(count, np.int64)

@@ -14,6 +14,7 @@ from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find, group, minimum_in
 from stunpcap.ice.transactions import OUT
 from stunpcap.ice.ways import NEVER
+from stunpcap.sorting import values_in
 from stunpcap.stun.defects import Defect
 from stunpcap.table import in_halves
 
@@ -118,7 +119,7 @@ def duplicate_packets(facts: Facts) -> Iterator[Hit]:
     """
     messages = facts["messages"]
     twice = _twice(facts)
-    for number in np.unique(messages["vantage"][twice]).tolist():
+    for number in values_in(messages["vantage"][twice]).tolist():
         here = messages["vantage"] == number
         rows = np.flatnonzero(twice & here)
         yield Hit(
@@ -205,7 +206,7 @@ def capture_ended_early(facts: Facts) -> Iterator[Hit]:
     checks, table = checks_of(facts), facts["transactions"]
     undecided = facts.session_is("checking", "failed")[checks.session - 1]
     trying = undecided & (checks.outcome == OUT["unfinished"]) & facts.session_is("checking")[checks.session - 1]
-    for number in np.unique(checks.vantage[trying]).tolist():
+    for number in values_in(checks.vantage[trying]).tolist():
         at = np.flatnonzero(trying & (checks.vantage == number))
         sessions = sorted(set(checks.session[at].tolist()))
         vantage = int(np.flatnonzero(facts["vantages"]["vantage"] == number)[0])

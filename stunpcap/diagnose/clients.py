@@ -16,6 +16,7 @@ from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import ERROR, WARNING, Evidence
 from stunpcap.ice.columns import Ints, group
 from stunpcap.schema import CARRIER, PLACE
+from stunpcap.sorting import values_in
 from stunpcap.table import MISSING
 
 BEFORE, AFTER = 120 * SECOND, 60 * SECOND
@@ -96,9 +97,9 @@ def _is_at(facts: Facts, vantage: int, end: int) -> bool:
 def sessions_of(facts: Facts, rows: Ints) -> list[set[int]]:
     """For each row of `transactions` the sessions that it was made for; none if nothing tells."""
     table, address_of = facts["transactions"], facts.host_of
-    clients = np.unique(table["src"][rows])
+    clients = values_in(table["src"][rows])
     of_end = _of_ends(facts, clients)
-    of_host = sessions_of_hosts(facts, np.unique(address_of[clients]))
+    of_host = sessions_of_hosts(facts, values_in(address_of[clients]))
     of_relay, of_user = _of_relays(facts, clients)
     names = ("vantage", "src", "dst", "username", "first_time")
     result = []

@@ -183,7 +183,7 @@ def pair_switched(facts: Facts) -> Iterator[Hit]:
     """
     pairs, when = facts["pairs"], facts.directed.nominated_time
     named = pairs["nominated"] & (when < NEVER)
-    chosen = np.unique(np.stack([pairs["session_id"][named], pairs["pair_id"][named]]), axis=1)[0]
+    chosen = pairs["session_id"][named][first_of(*group(pairs["session_id"][named], pairs["pair_id"][named]))]
     named &= (np.bincount(chosen, minlength=len(facts["sessions"]) + 1) > 1)[pairs["session_id"]]
     for rows in groups(named, pairs["session_id"]):
         first_times: dict[tuple[int, int], int] = {}

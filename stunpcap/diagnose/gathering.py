@@ -24,6 +24,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find
 from stunpcap.schema import CARRIER, OPAQUE, TRANSPORT
+from stunpcap.sorting import values_in
 from stunpcap.table import MISSING
 
 EPHEMERAL = 32768
@@ -72,7 +73,7 @@ def _silent(facts: Facts) -> Iterator[Silent]:
     rows = np.flatnonzero(dead)
     alive = np.flatnonzero(answered)
     heard = find(tuple(key[rows] for key in keys), tuple(key[alive] for key in keys)) >= 0
-    heard_from = _senders_to(facts, np.unique(table["src"][rows]))
+    heard_from = _senders_to(facts, values_in(table["src"][rows]))
     arrivals, others = _stun_arrives(facts), _servers_that_answer(facts)
     tcp, tried = _tcp_that_works(facts)
     for case in cases(facts, rows[~heard]):

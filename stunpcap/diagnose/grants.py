@@ -18,6 +18,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find, pick
 from stunpcap.schema import CARRIER, GRANT_STATE
+from stunpcap.sorting import values_in
 from stunpcap.table import MISSING, NAT
 
 GRACE = 5 * SECOND
@@ -59,7 +60,7 @@ class Sent:
         """Those that were dropped, by session and server: with positions of the flows."""
         relays = self.facts["allocations"]
         bad = np.flatnonzero(self.dropped)
-        for case in relay_cases(self.facts, np.unique(self.of_relay[bad])):
+        for case in relay_cases(self.facts, values_in(self.of_relay[bad])):
             mine = bad[np.isin(self.of_relay[bad], case.rows)]
             yield case, mine[np.argsort(relays["created"][self.of_relay[mine]], kind="stable")]
 

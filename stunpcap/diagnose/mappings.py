@@ -12,6 +12,7 @@ from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidenc
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import checks, unanswered
 from stunpcap.schema import FINGERPRINT, MAPPING
+from stunpcap.sorting import values_in
 from stunpcap.table import MISSING
 
 
@@ -49,7 +50,7 @@ def _told_mappings(facts: Facts) -> Iterator[Hit]:
         distinct = rows[np.sort(np.unique(mappings["mapped"][rows], return_index=True)[1])]
         told = [(int(mappings["dst"][row]), int(mappings["mapped"][row]), int(row)) for row in distinct]
         servers = rows[mappings["session_id"][rows] < 1]
-        agreed = len(np.unique(mappings["mapped"][servers])) < 2
+        agreed = len(values_in(mappings["mapped"][servers])) < 2
         for session in sorted(facts.sessions_at(base)) or [MISSING]:
             yield Hit(
                 summary=f"{facts.text(base)} is behind a NAT with {behaviour} mapping: "

@@ -18,6 +18,7 @@ from stunpcap.diagnose.finding import ERROR, HIGH, INFO, LOW, MEDIUM, WARNING, E
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import Ints
 from stunpcap.schema import CARRIER
+from stunpcap.sorting import values_in
 from stunpcap.stun.render import printable
 from stunpcap.table import MISSING
 
@@ -49,7 +50,7 @@ def mdns_unresolved(facts: Facts) -> Iterator[Hit]:
     if not len(names):
         return
     texts = facts.pools.texts.values
-    random = [number for number in np.unique(names["name"]).tolist() if _RANDOM.fullmatch(texts[number])]
+    random = [number for number in values_in(names["name"]).tolist() if _RANDOM.fullmatch(texts[number])]
     ends = {facts.pools.texts.number(vantage.name): vantage.last_time for vantage in facts.sources}
     over = np.array([ends[vantage] for vantage in names["vantage"].tolist()], np.int64)
     asked = (names["asked_by"] >= 0) & (names["asked"] > 0) & ~names["answered"] & np.isin(names["name"], random)
@@ -58,7 +59,7 @@ def mdns_unresolved(facts: Facts) -> Iterator[Hit]:
         return
     address_of = facts.host_of
     host = np.where(names["asked_by"] >= 0, address_of[names["asked_by"]], MISSING)
-    known = sessions_of_hosts(facts, np.unique(host[asked]))
+    known = sessions_of_hosts(facts, values_in(host[asked]))
     for rows in groups(asked, names["vantage"], host):
         vantage, who = int(names["vantage"][rows[0]]), int(host[rows[0]])
         time = int(names["first_time"][rows].min())

@@ -13,6 +13,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import agent, checks, foremost, others, unanswered, way
 from stunpcap.ice.columns import Ints, count_in, group
 from stunpcap.schema import TRANSACTION_KIND
+from stunpcap.sorting import values_in
 
 ASKS_SERVER = [
     TRANSACTION_KIND.index(kind)
@@ -206,7 +207,7 @@ def _asked_in_vain(facts: Facts) -> Mask:
     silent = facts.has("transactions", "outcome", "unanswered", "unfinished", "icmp") & np.isin(
         table["kind"], ASKS_SERVER
     )
-    asking = np.unique(address_of[table["src"][silent]])
+    asking = values_in(address_of[table["src"][silent]])
     found: Mask = (
         count_in(pairs["session_id"] - 1, len(facts["sessions"]), np.isin(address_of[pairs["src"]], asking)) > 0
     )

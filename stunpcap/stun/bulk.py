@@ -7,13 +7,13 @@ zlib and a dictionary where messages are few.
 from __future__ import annotations
 
 import functools
-import secrets
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stunpcap.kernels import kernel
+from stunpcap.wire.hashing import new_seed
 
 POLYNOMIAL = 0xEDB88320
 """That of CRC-32 (ITU V.42), reflected."""
@@ -100,5 +100,5 @@ def distinct_texts(buffer: memoryview, at: Any, size: Any, variant: Any) -> tupl
     slots = np.full(1 << int(len(at) * 2).bit_length(), -1, np.int64)
     first, numbers = np.empty(len(at), np.int64), np.empty(len(at), np.int64)
     columns = (np.ascontiguousarray(one, np.int64) for one in (at, size, variant))
-    count = same_texts.run(True, buffer, *columns, secrets.randbits(31), slots, first, numbers)
+    count = same_texts.run(True, buffer, *columns, new_seed(), slots, first, numbers)
     return first[:count], numbers

@@ -5,7 +5,6 @@ What was captured may hold anything, so text is printed with its control charact
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from stunpcap.stun import registry
@@ -96,6 +95,8 @@ def as_text(message: Message) -> str:
 
 def as_html(message: Message) -> str:
     """Lay a message out as HTML; every text in it is escaped."""
+    from html import escape
+
     header = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _header(message))
     cells = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in _rows(message))
     defects = "".join(f"<li>{escape(defect)}</li>" for defect in message.defects)

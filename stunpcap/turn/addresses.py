@@ -16,6 +16,7 @@ import numpy as np
 from stunpcap.ice.columns import Ints
 from stunpcap.ice.transactions import SUCCESS
 from stunpcap.schema import CARRIER
+from stunpcap.sorting import values_in
 from stunpcap.table import MISSING, NAT, V4_PREFIX, Pools, Table
 from stunpcap.turn.known import Allocations, Key
 from stunpcap.turn.model import LOST, Allocation
@@ -83,7 +84,7 @@ class Resolver:
             ends = self.ends(number, int(flows["first_time"][number]))
             flows["src"][number], flows["dst"][number] = ends.src, ends.dst
         messages["src"][rows], messages["dst"][rows] = flows["src"][flow[rows]], flows["dst"][flow[rows]]
-        for number in np.unique(flow[rows]).tolist():
+        for number in values_in(flow[rows]).tolist():
             if self._varies(number):
                 for row in rows[flow[rows] == number].tolist():
                     ends = self.ends(number, int(messages["time"][row]))

@@ -14,6 +14,7 @@ import numpy as np
 
 from stunpcap.ice.columns import first_of, group
 from stunpcap.ice.transactions import correlate
+from stunpcap.sorting import values_in
 from stunpcap.table import Pools, Table, in_halves
 from stunpcap.turn.addresses import Resolver
 from stunpcap.turn.allocations import Reader, find_allocations
@@ -103,7 +104,7 @@ def mark_legs(messages: Table, leg: Any, depth: Any) -> None:
         return
     # Only ids that travelled inside TURN, and the same ids elsewhere.
     ids, _ = group(*in_halves(messages["transaction_id"]))
-    rows = np.flatnonzero(np.isin(ids, np.unique(ids[inside])) & ~messages["duplicate"])
+    rows = np.flatnonzero(np.isin(ids, values_in(ids[inside])) & ~messages["duplicate"])
     rows = rows[np.argsort(messages["time"][rows], kind="stable")]
     names = ("vantage", "src", "dst", "class", "method", "transport")
     message, count = group(ids[rows], *(messages[name][rows] for name in names))

@@ -7,7 +7,7 @@ each table, lest somebody makes a capture in which all keys meet in one place; t
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ def rehash(slots: Any, keys: Any, width: int, rows: int, seed: int) -> None:
 
 def new_seed() -> int:
     """A seed for one table."""
-    return secrets.randbits(31)
+    return int.from_bytes(os.urandom(4)) >> 1
 
 
 def free_slots(count: int) -> npt.NDArray[np.int32]:
