@@ -16,7 +16,7 @@ from stunpcap.report import saying, sheets
 from stunpcap.report.figures import Figures
 from stunpcap.report.findings import part_of
 from stunpcap.report.looks import look_at
-from stunpcap.report.model import Account, Cell, Chapter, Figure, Head, Part, Sheet, Verdict, Who
+from stunpcap.report.model import Account, Cell, Chapter, Figure, Head, Look, Part, Sheet, Verdict, Who
 from stunpcap.report.pairs import pairs_sheet
 from stunpcap.summary.model import Session
 from stunpcap.summary.pairs_text import mark_of
@@ -71,12 +71,19 @@ def chapter_of(trace: Trace, session: Session, figures: Figures | None, say: Say
         facts=tuple(_facts(session)),
         **{name: tuple(some[:ACCOUNTS]) for name, some in lists.items()},
         more={name: max(len(some) - ACCOUNTS, 0) for name, some in lists.items()},
-        looks=tuple(look_at(vantage, frames) for vantage, frames in session.frames.items()),
+        looks=_looks(session, story),
         figures=() if figures is None else _figures(trace, session, pairs, story, figures, say),
         cause=story,
         findings=others,
         sheets=_sheets(trace, session, story, several),
     )
+
+
+def _looks(session: Session, cause: Part | None) -> tuple[Look, ...]:
+    """Frames to open first: of the checks; where those worked and something after them did not, of that."""
+    if session.state == "connected" and cause is not None and cause.looks:
+        return cause.looks
+    return tuple(look_at(vantage, frames) for vantage, frames in session.frames.items())
 
 
 def verdict_of(session: Session) -> Verdict:

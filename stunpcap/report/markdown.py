@@ -103,6 +103,9 @@ def _chapter(chapter: Chapter, ladder: str, *, alone: bool) -> Iterator[str]:
         taken = f" (captured here or near: {', '.join(map(code, one.captured_at))})" if one.captured_at else ""
         yield f"- Agent {one.name}:{named} {one.role}{at}{taken}"
     yield from (f"- {name}: {prose(said)}" for name, said in chapter.facts)
+    if chapter.cause and chapter.verdict.state.startswith("connected"):
+        yield ""
+        yield "ICE itself connected: the cause is about what came after its checks."
     if chapter.cause and chapter.cause.story:
         yield ""
         yield prose(chapter.cause.story)
