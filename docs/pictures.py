@@ -1,6 +1,7 @@
 """Draw the pictures of the README into `docs/pictures/`: `python docs/pictures.py` draws them all.
 
-They come from captures of this repository.  The same version of matplotlib gives the same bytes.
+They come from captures of this repository.  They suit light and dark pages.  The same version
+of matplotlib gives the same bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import stunpcap
 from stunpcap.plots.canvas import offscreen
+from stunpcap.plots.render import css_properties
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "pictures"
@@ -19,6 +21,8 @@ PICTURES = {
     "ladder": ("ladder", ("answerer",), "The exchange between the agents: failed messages end in a cross"),
 }
 """Name of the file -> plot, captures of `asymmetric-dead`, and what it shows."""
+COLOURS = f":root{{{css_properties()}}}@media(prefers-color-scheme:dark){{:root{{{css_properties(dark=True)}}}}}"
+"""A picture follows its reader from light to dark."""
 
 
 def pictures() -> dict[str, str]:
@@ -28,7 +32,8 @@ def pictures() -> dict[str, str]:
         for name, (plot, vantages, title) in PICTURES.items():
             trace = stunpcap.read(*(DEAD / f"{vantage}.pcap" for vantage in vantages))
             figure = getattr(stunpcap.plots, plot)(trace).figure
-            made[f"{name}.svg"] = stunpcap.plots.to_svg(figure, title=title)
+            head, _, rest = stunpcap.plots.to_svg(figure, title=title, themed=True).partition(">")
+            made[f"{name}.svg"] = f"{head}><style>{COLOURS}</style>{rest}"
     return made
 
 
