@@ -15,7 +15,8 @@ from stunpcap.cli.app import app
 
 def reference() -> str:
     """The page as Markdown: each command with its help, arguments and options."""
-    ctx = click.Context(app, info_name="stunpcap")
+    # With the settings of a run: click keeps the help option that the first context asked for.
+    ctx = click.Context(app, info_name="stunpcap", **app.context_settings)
     parts = ["# The command `stunpcap`", _help(app), _options(app, ctx), _BEHAVIOUR]
     for name in app.list_commands(ctx):
         command = app.get_command(ctx, name)
