@@ -26,7 +26,7 @@ import numpy as np
 
 from stunpcap import native
 
-FLOORS = ("capture", "wire", "stun")
+FLOORS = ("capture", "wire", "stun", "turn")
 """Packages with kernels, their helpers, and the tables that these read."""
 
 P = ParamSpec("P")
@@ -152,14 +152,18 @@ def _announce() -> None:
 
 @functools.cache
 def fingerprint() -> str:
-    """A short hash of the modules that compiled code is made from."""
+    """A short hash of the modules that compiled code is made from, and of those that make it."""
     import hashlib
     from pathlib import Path
 
+    home = Path(__file__).parent
     digest = hashlib.sha256()
-    for floor in FLOORS:
-        for path in sorted((Path(__file__).parent / floor).glob("*.py")):
-            digest.update(path.read_bytes())
+    for path in (
+        Path(__file__),
+        home / "native.py",
+        *(p for floor in FLOORS for p in sorted((home / floor).glob("*.py"))),
+    ):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -167,12 +171,15 @@ _REGISTERED: set[Callable[..., Any]] = set()
 
 
 def _numba() -> Any:
-    """Import numba and make every `inner` function known to it.  The first import a process is not cheap."""
+    """Import numba and make every `inner` function known to it.  The first import a process is not cheap.
+
+    Helpers become part of the loop that calls them: called with arrays, they would take the walk twice as long.
+    """
     import numba
     from numba.extending import register_jitable
 
     for function in _INNER:
         if function not in _REGISTERED:
             _REGISTERED.add(function)
-            register_jitable(function)
+            register_jitable(forceinline=True)(function)
     return numba

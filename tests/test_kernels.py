@@ -122,3 +122,10 @@ def test_a_whole_capture_either_way() -> None:
     missing, used, said = frames(CAPTURE, "always", "sys.modules['numba'] = None")
     assert (missing, used) == (plain, "False")
     assert "RuntimeWarning: numba is missing" in said
+
+
+def test_code_is_made_anew_where_any_kernel_changed() -> None:
+    package = Path(kernels.__file__).parent
+    holding = {path for path in package.rglob("*.py") if "\n@kernel\n" in path.read_text(encoding="utf-8")}
+    assert package / "wire" / "walk.py" in holding
+    assert {path.parent.name for path in holding} <= set(kernels.FLOORS)
