@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stunpcap import plots
     from stunpcap.errors import CaptureError, DecodeError, EngineError, StunpcapError, UsageError
     from stunpcap.trace import Trace, read
+    from stunpcap.watch.live import live
 
 __version__ = "0.1.0"
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Trace",
     "UsageError",
     "__version__",
+    "live",
     "plots",
     "read",
 ]
@@ -33,6 +35,7 @@ __all__ = [
 _HOME = {
     "Trace": "stunpcap.trace",
     "read": "stunpcap.trace",
+    "live": "stunpcap.watch.live",
     "CaptureError": "stunpcap.errors",
     "DecodeError": "stunpcap.errors",
     "EngineError": "stunpcap.errors",

@@ -52,7 +52,7 @@ FLOORS = (
     "stunpcap.notebook",
     "stunpcap.extract",
     "stunpcap.trace",
-    "stunpcap.live",
+    "stunpcap.watch",
     "stunpcap.plots.choose",
     "stunpcap.ladder",
     "stunpcap.plots",

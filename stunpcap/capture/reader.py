@@ -27,9 +27,10 @@ class Capture:
     Made by `open_capture`.  `interfaces`, `defects` and `comments` grow while `blocks()` is iterated.
     """
 
-    def __init__(self, source: Source, window: Window) -> None:
+    def __init__(self, source: Source, window: Window, *, eager: bool = False) -> None:
         self._source = source
         self._window = window
+        self._eager = eager
         self._notes = Notes()
         self._rows = Rows(window.block_bytes)
         self.format = ""
@@ -41,6 +42,11 @@ class Capture:
     def name(self) -> str:
         """The file as the user named it, "-" for standard input."""
         return self._source.name
+
+    @property
+    def whole_bytes(self) -> int:
+        """Bytes of the (decompressed) capture up to the end of the last record that was handed on whole."""
+        return self._window.offset
 
     @property
     def compression(self) -> str:
@@ -76,7 +82,7 @@ class Capture:
         if self._taken:
             raise UsageError(f"{self.name}: a capture is read once; open it again")
         self._taken = True
-        return read_ahead(self._blocks)
+        return self._blocks if self._eager else read_ahead(self._blocks)
 
     def close(self) -> None:
         """Close the file, unless it came as an open stream."""
@@ -118,7 +124,11 @@ class Capture:
 
 
 def open_capture(
-    path: str | os.PathLike[str] | IO[bytes], *, block_bytes: int = BLOCK_BYTES, progress: Progress | None = None
+    path: str | os.PathLike[str] | IO[bytes],
+    *,
+    block_bytes: int = BLOCK_BYTES,
+    progress: Progress | None = None,
+    eager: bool = False,
 ) -> Capture:
     """Open a pcap or pcapng capture, compressed or not, and read its first block.
 
@@ -130,6 +140,8 @@ def open_capture(
         Decompressed bytes in memory at a time; a longer record gets a block of its own.
     progress
         Called for each block with the bytes read of the file as it lies on disk, and all its bytes (None for a pipe).
+    eager
+        Hand packets on as they come, for a stream that is being written; nothing is then read ahead.
 
     Raises
     ------
@@ -142,7 +154,7 @@ def open_capture(
         raise UsageError(f"block_bytes is {block_bytes}: it must be positive")
     source = Source(path)
     try:
-        return Capture(source, Window(source, block_bytes, progress))
+        return Capture(source, Window(source, block_bytes, progress, eager=eager), eager=eager)
     except BaseException:
         source.close()
         raise

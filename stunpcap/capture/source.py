@@ -71,14 +71,16 @@ class Source:
         if self._owned:
             self._file.close()
 
-    def readinto(self, view: memoryview) -> int:
+    def readinto(self, view: memoryview, least: int | None = None) -> int:
         """Fill `view` and return the number of bytes; less than asked for only where the stream ends.
 
+        With `least` it returns as soon as there are that many, so that nobody waits for bytes that are yet to come.
         It never raises for what is in the file or for a failing disk: see `damage`.
         """
         fill = self._raw if self._decoded is None else self._decoded.read
+        enough = len(view) if least is None else min(least, len(view))
         done = 0
-        while done < len(view):
+        while done < enough:
             got = fill(view[done:])
             if not got:
                 break
@@ -113,6 +115,8 @@ class Source:
         return got
 
     def _into(self, view: memoryview) -> int:
+        if isinstance(self._file, io.BufferedReader):  # it waits until all is there, unless asked for what there is
+            return self._file.readinto1(view)
         readinto = getattr(self._file, "readinto", None)
         if readinto is not None:
             return readinto(view) or 0

@@ -24,8 +24,10 @@ SPARE = 4
 class Window:
     """A cursor (`at`) in a buffer (`data`) that lies at `position` in the decompressed capture."""
 
-    def __init__(self, source: Source, block_bytes: int, progress: Progress | None) -> None:
+    def __init__(self, source: Source, block_bytes: int, progress: Progress | None, *, eager: bool = False) -> None:
         self.source = source
+        self._eager = eager
+        """Take what there is, instead of waiting for a full buffer."""
         # One byte more than a small file has: so the first read also sees that it ends.
         self.block_bytes = block_bytes if source.size is None else min(block_bytes, source.size + 1)
         self._progress = progress
@@ -65,8 +67,9 @@ class Window:
         buffer = self._buffer(size)
         view = memoryview(buffer)
         view[: len(rest)] = rest
-        end = len(rest) + self.source.readinto(view[len(rest) : size])
-        self.ended = end < size
+        least = need if self._eager else size
+        end = len(rest) + self.source.readinto(view[len(rest) : size], max(1, least - len(rest)))
+        self.ended = end < least
         self.position += self.at
         self.at = 0
         self.data = view[:end].toreadonly()

@@ -32,6 +32,8 @@ COMMANDS = {
     "ladder": ("stunpcap.cli.ladder:ladder", "The course of a session as a sequence diagram."),
     "report": ("stunpcap.cli.report:report", "A post-mortem report: HTML, Markdown or PDF."),
     "notebook": ("stunpcap.cli.notebook:notebook", "A notebook about these captures."),
+    "live": ("stunpcap.cli.live:live", "Calls while they are captured."),
+    "extract": ("stunpcap.cli.extract:extract", "Packets of a session or finding, commented."),
     "show": ("stunpcap.cli.show:show", "All STUN messages of one frame in full."),
     "explain": ("stunpcap.cli.explain:explain", "What a finding means."),
     "completion": ("stunpcap.cli.completion:completion", "Completion for bash, zsh or fish."),

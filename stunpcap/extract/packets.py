@@ -44,7 +44,7 @@ def opened_again(source: Vantage) -> Capture:
     if source.path in ("-", "(stream)"):
         raise CaptureError(source.path, "a stream cannot be read a second time: save it to a file, and read that")
     if not Path(source.path).exists():
-        raise CaptureError(source.path, "is not there any more, and its packets have to be read a second time")
+        raise CaptureError(source.path, "is no file, or no longer: packets have to be read from it a second time")
     return open_capture(source.path)
 
 

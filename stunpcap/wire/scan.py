@@ -7,8 +7,9 @@ never with the packets.
 
 from __future__ import annotations
 
+import copy
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -415,6 +416,14 @@ class Scanner:
         number = np.empty(self._flows, np.int64)
         number[np.concatenate([flows, channels])] = np.arange(self._flows)
         return number, flows, channels
+
+    def so_far(self, now_ns: int) -> Datagrams:
+        """What `finish` would give if capturing ended now (a time as packets have it); the scanner goes on after it."""
+        self._payload = [b"".join(self._payload)]
+        for parts in (self._rows, self._frames, self._times):
+            parts[:] = [np.concatenate(parts)] if parts else []
+        kept = copy.deepcopy(self).finish()
+        return replace(kept, last_time=max(kept.last_time, now_ns))
 
     def finish(self) -> Datagrams:
         """Everything that was kept, in order of frames."""
