@@ -262,7 +262,10 @@ def test_fewer_never_wrong_ones(made, seed, losses, known):
     rng = random.Random(seed)
     data = frame(units)
     result = run(mistreat(data, rng, losses, known, pieces=rng.choice([4, 20])))
-    assert is_part(result.units, units)
+    # A capture that begins right inside a Send indication, at the length of its DATA, cannot tell that from a length that
+    # frames a message (RFC 4571): what it takes for a message is one then, sent inside TURN.
+    inside = not known and all(any(one.payload in unit for unit in units) for one in result.units)
+    assert inside or is_part(result.units, units)
     if known and not result.gaps:
         assert result.payloads[:-1] == units[: max(0, len(result.units) - 1)], "only the end may lack unnoticed"
 
