@@ -262,7 +262,7 @@ def test_fewer_never_wrong_ones(made, seed, losses, known):
     rng = random.Random(seed)
     data = frame(units)
     result = run(mistreat(data, rng, losses, known, pieces=rng.choice([4, 20])))
-    # A capture that begins right inside a Send indication, at the length of its DATA, cannot tell that from a length that
+    # A capture that begins inside a Send indication, at the length of its DATA, cannot tell that from a length that
     # frames a message (RFC 4571): what it takes for a message is one then, sent inside TURN.
     inside = not known and all(any(one.payload in unit for unit in units) for one in result.units)
     assert inside or is_part(result.units, units)
