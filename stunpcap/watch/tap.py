@@ -62,7 +62,8 @@ class Tap:
                 return
             problems.append(f"{name}: {self._words()}")
             self.stop()
-        raise CaptureError(interface, f"cannot be captured at ({'; '.join(problems)}); {RIGHTS}")
+        said = "; ".join(problems)
+        raise CaptureError(interface, f"cannot be captured at ({said})" + (f"; {RIGHTS}" if "permi" in said else ""))
 
     def _begins(self) -> bool:
         """Whether it captures: it writes something, or at least lives on."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -149,6 +152,26 @@ def test_neither_program_is_there(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.count(b"\n") == 1
     assert b"apt install tcpdump" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("tcpdump"), reason="needs root and tcpdump")
+def test_a_real_interface(tmp_path: Path) -> None:
+    """A check on the loopback interface is there half a second later, and the file is whole."""
+    kept = tmp_path / "kept.pcap"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as here, socket.socket(type=socket.SOCK_DGRAM) as there:
+        here.bind(("127.0.0.1", 0))
+        there.bind(("127.0.0.1", 0))
+        port = there.getsockname()[1]
+        try:
+            calls = stunpcap.live("lo", capture_filter=f"udp port {port}", write=kept, duration_s=30)
+        except stunpcap.CaptureError as error:
+            pytest.skip(str(error))
+        with calls:
+            here.sendto(struct.pack(">HHI", 1, 0, 0x2112A442) + os.urandom(12), there.getsockname())
+            sent = time.monotonic()
+            assert next(calls).messages["dst"].tolist() == [f"127.0.0.1:{port}"]
+            assert time.monotonic() - sent < 10
+    assert len(stunpcap.read(kept).messages) == 1
 
 
 @pytest.mark.parametrize(
