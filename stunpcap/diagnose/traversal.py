@@ -11,7 +11,7 @@ from stunpcap.diagnose.facts import Facts, Mask, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, INFO, LOW, MEDIUM, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import agent, checks, foremost, others, unanswered, way
-from stunpcap.ice.columns import Ints, count_in, group
+from stunpcap.ice.columns import Ints, count_in, find, first_of, group
 from stunpcap.schema import TRANSACTION_KIND
 from stunpcap.sorting import values_in
 
@@ -19,6 +19,8 @@ ASKS_SERVER = [
     TRANSACTION_KIND.index(kind)
     for kind in ("gather", "keepalive", "allocate", "refresh", "permission", "channel-bind")
 ]
+MOST_CALLS = 20
+"""Sessions of an agent's address: one with more is a media server's, which agents reach as it stands."""
 
 
 def _silent(facts: Facts) -> Mask:
@@ -140,7 +142,8 @@ def host_only(facts: Facts) -> Iterator[Hit]:
     ones cannot be reached.
 
     Not to be confused with: `stun-server-unreachable`, where it asked and had no answer. In one network, host
-    candidates are all that is needed: on a call that works this is information, no fault.
+    candidates are all that is needed: on a call that works this is information, no fault. Of a media server, at whose
+    address many calls end, it is said only where one fails.
 
     What to try: a STUN server that both agents reach, named in `iceServers`; a TURN relay where direct packets are
     seen to die.
@@ -151,24 +154,24 @@ def host_only(facts: Facts) -> Iterator[Hit]:
 
 def _asked_nobody(facts: Facts) -> Iterator[Hit]:
     """Agents at which was captured, and that asked no server."""
-    pairs, table, flows = facts["pairs"], facts["transactions"], facts["flows"]
-    address_of = facts.pools.endpoints.addresses
-    asks = np.isin(table["kind"], ASKS_SERVER)
-    hidden = facts.has("flows", "opaque", "tls", "dtls")
-    asking = set(zip(table["vantage"][asks].tolist(), address_of[table["src"][asks]].tolist(), strict=True))
-    asking |= set(zip(flows["vantage"][hidden].tolist(), address_of[flows["src"][hidden]].tolist(), strict=True))
-    plain = facts.has("pairs", "carrier", "plain")
-    sent = facts.at_src & (pairs["requests_sent"] > 0) & plain
-    base = address_of[pairs["src"]]
-    relayed = _relayed(facts)
+    pairs, count = facts["pairs"], len(facts["sessions"])
+    sent = facts.at_src & (pairs["requests_sent"] > 0) & facts.has("pairs", "carrier", "plain")
+    rows = np.flatnonzero(sent)
+    if not len(rows):
+        return
+    session, place, base = pairs["session_id"], pairs["vantage"], facts.pools.endpoints.addresses[pairs["src"]]
     troubled = facts.not_working & _gave_up(facts)
-    for rows in groups(sent, pairs["session_id"], facts.side):
-        session = int(pairs["session_id"][rows[0]])
-        asked = {(int(pairs["vantage"][row]), int(base[row])) for row in rows} & asking
-        if asked or relayed[session - 1]:
-            continue
+    who = 2 * (session - 1) + facts.side
+    asked = rows[find((place[rows], base[rows]), _asking(facts)) >= 0]
+    told = np.repeat(_relayed(facts), 2) | (count_in(who[asked], 2 * count) > 0)
+    hosts, several = group(place[rows], base[rows])
+    served = count_in(hosts[first_of(*group(hosts, session[rows]))], several) > MOST_CALLS
+    told[who[rows[served[hosts] & ~troubled[session[rows] - 1]]]] = True
+    sent[rows] = ~told[who[rows]]
+    for rows in groups(sent, session, facts.side):
+        number = int(session[rows[0]])
         lead = foremost(facts, rows)
-        works = not troubled[session - 1]
+        works = not troubled[number - 1]
         behind_nat = _behind_nat(facts, rows)
         host = facts.host(int(pairs["src"][lead]))
         outside = " It is behind a NAT, so that nobody outside can use them." if behind_nat and not works else ""
@@ -187,10 +190,20 @@ def _asked_nobody(facts: Facts) -> Iterator[Hit]:
             else advice.stun_server("then each agent learns how it is seen from outside, and offers that"),
             confidence=MEDIUM if behind_nat or works else LOW,
             severity=INFO if works else ERROR,
-            session=session,
+            session=number,
             src=int(pairs["src"][lead]),
             time=int(pairs["first_time"][rows].min()),
         )
+
+
+def _asking(facts: Facts) -> tuple[Ints, Ints]:
+    """Captures, and in them the addresses that asked a server, or may have done so in TLS or DTLS."""
+    table, flows, address_of = facts["transactions"], facts["flows"], facts.pools.endpoints.addresses
+    asks, hidden = np.isin(table["kind"], ASKS_SERVER), facts.has("flows", "opaque", "tls", "dtls")
+    return (
+        np.concatenate([table["vantage"][asks], flows["vantage"][hidden]]),
+        np.concatenate([address_of[table["src"][asks]], address_of[flows["src"][hidden]]]),
+    )
 
 
 def _behind_nat(facts: Facts, rows: Ints) -> bool:

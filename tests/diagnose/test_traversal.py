@@ -60,6 +60,19 @@ def test_on_a_call_that_works_it_is_no_fault() -> None:
     assert causes(trace) == [""]
 
 
+@pytest.mark.rule("host-only", "near miss")
+@pytest.mark.parametrize("calls", [5, 50])
+def test_of_a_media_server_only_calls_that_fail_are_told(calls: int) -> None:
+    """Captured at the server, which answers all agents at one port; the last one never answers it."""
+    ends = "S = 203.0.113.10:10000\n" + "".join(f"C{n} = 198.51.100.{n}:{4000 + n}\n" for n in range(calls))
+    parts = []
+    for n in range(calls):
+        answer = f"C{n} > S success ID mapped=S ttl=57" if n < calls - 1 else ""
+        parts.append(checks(f"S > C{n}", f"s{n}x", start=n / 100, every=3.0, user=f"c{n}:s{n}", answer=answer))
+    told = found(call(*parts, ends=ends), "host-only")
+    assert sorted(one["severity"] for one in told) == ["error"] + ["info"] * (4 if calls == 5 else 0)
+
+
 @pytest.mark.rule("host-only", "quiet")
 def test_who_asked_is_not_host_only() -> None:
     assert not found(call(TOLD, checks("A > B", "a"), ends=NAT), "host-only")
