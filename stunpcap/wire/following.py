@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap.kernels import inner, kernel
-from stunpcap.sorting import ordered_by
+from stunpcap.sorting import in_order, ordered_by
 from stunpcap.wire import demux
 from stunpcap.wire.counters import ACTIVE, LATEST, LEAD
 from stunpcap.wire.words import Buffer, u16, u32
@@ -272,15 +272,18 @@ def merge_activity(rows: Ints) -> Ints:
     """One row for each flow and second, ordered by these: packets out of order make several."""
     if not len(rows):
         return rows
-    ordered = rows[ordered_by(rows[:, A_FLOW], rows[:, A_START])]
+    flow, second = rows[:, A_FLOW], rows[:, A_START] // SECOND
+    second -= second.min()
+    key = flow * (int(second.max()) + 1) + second  # seconds since 1970 and flows stay far below 63 bits together
+    order = in_order(key)
     new = np.ones(len(rows), np.bool_)
-    new[1:] = ordered[1:, A_FLOW] != ordered[:-1, A_FLOW]
-    new[1:] |= ordered[1:, A_START] != ordered[:-1, A_START]
-    if new.all():
-        return ordered
-    first = np.flatnonzero(new)
-    merged = ordered[first]
-    merged[:, A_RTP:] = np.add.reduceat(ordered[:, A_RTP:], first, axis=0)
+    new[1:] = np.diff(key[order]) > 0
+    merged = rows[order[new]]
+    if len(merged) < len(rows):
+        again = order[~new]
+        into = (np.cumsum(new) - 1)[~new]
+        for column in range(A_RTP, ACTIVITY):
+            np.add.at(merged[:, column], into, rows[again, column])
     return merged
 
 
