@@ -12,7 +12,7 @@ from stunpcap.summary.model import Session, Summary
 from stunpcap.summary.pairs_text import pair_table
 from stunpcap.summary.terminal import Paper, paper_for, safe
 from stunpcap.summary.text import STATE, names_of
-from stunpcap.summary.text_findings import cause_of, verdict
+from stunpcap.summary.text_findings import cause_of
 from stunpcap.summary.words import clock, count, seconds
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Lines:
                     news = f"{way.state}, packets: {way.path}"
                     yield ("way", way.src, way.dst), news, f"  {ends}: {news}"
         cause = cause_of(session)
-        text = " ".join(line.strip() for line in verdict(session, Paper(10_000)))
+        text = " ".join(line.strip() for line in _verdict(session, Paper(10_000)))
         yield ("cause",), f"{cause.name} {cause.confidence}" if cause else "", f"  {text or 'no cause any more'}"
 
 
@@ -142,12 +142,21 @@ def _session(session: Session, paper: Paper) -> Iterator[str]:
     said = session.said.replace(" when the capture ended", "")
     head = f"Session {session.session_id}  {paper.symbol(tone)} {safe(said)}  ({a} {paper.symbol('with')} {b})"
     yield paper.style("failed" if tone == "bad" else tone, paper.fit(head, paper.width))
-    yield from verdict(session, paper)
+    yield from _verdict(session, paper)
     for vantage in dict.fromkeys(pair.vantage for pair in session.pairs):
         here = [pair for pair in session.pairs if pair.vantage == vantage]
         yield from pair_table(here[:PAIRS], paper, "Candidate pairs")
         if len(here) > PAIRS:
             yield paper.style("dim", f"     and {len(here) - PAIRS:,} pairs more")
+
+
+def _verdict(session: Session, paper: Paper) -> list[str]:
+    """The cause, if there is one; of a session that is still being checked it is one so far."""
+    cause = cause_of(session)
+    if cause is None:
+        return []
+    when = "so far: " if session.state == "checking" else ""
+    return paper.wrap(f"{when}{safe(cause.name)}, {cause.confidence} confidence: {safe(cause.summary)}", "  ")
 
 
 def screen_for(stream: IO[str]) -> Lines | Screen:
