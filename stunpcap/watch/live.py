@@ -145,7 +145,7 @@ class Live:
 
     def _last(self) -> Trace:
         """The whole capture, once; then the iterator is at its end."""
-        self.stop()
+        self._finish()
         if self._reading.failed is not None:
             raise self._reading.failed
         if self._told_end:
@@ -158,10 +158,17 @@ class Live:
 
     def stop(self) -> None:
         """End the capture; what was captured so far is there for `now`, and whole in the file that is written."""
+        over = self._reading.over
+        if not self._stopped:
+            # Ctrl-C is for all of a pipeline: who writes the stream may have been quicker to end.
+            self._reading.stopped = over is None or time.monotonic() - over < LAST_WORDS
+        self._finish()
+
+    def _finish(self) -> None:
+        """Let go of everything; what was captured stays."""
         if self._stopped:
             return
         self._stopped = True
-        self._reading.stopped = self._reading.over is None
         if self._tap:
             self._tap.end()
         self._reading.join(LAST_WORDS)
