@@ -28,28 +28,27 @@ def build_mappings(mappings: Table) -> tuple[Mapping, ...]:
     behaviours, sessions, frames = (mappings.values(name) for name in ("behaviour", "session_id", "first_frame"))
     translated, port_kept = (mappings.values(name) for name in ("translated", "port_kept"))
 
-    def seen(told: list[int]) -> Seen:
-        by = tuple(dict.fromkeys([asked[row] for row in told]))
-        first = told[0]
+    def seen(first: int, told: list[int]) -> Seen:
+        by = (asked[first],) if len(told) == 1 else tuple(dict.fromkeys([asked[row] for row in told]))
         return Seen(seen_as[first], translated[first], port_kept[first], by, frames[first])
 
     found = []
     for (vantage, _), rows in rows_of.items():
-        alike: dict[str, list[int]] = {}
-        for row in rows:
-            alike.setdefault(seen_as[row], []).append(row)
-        behaviour = behaviours[rows[0]]
-        found.append(
-            Mapping(
-                vantage=names[vantage],
-                base=bases[rows[0]],
-                behaviour=behaviour,
-                said=BEHAVIOUR[behaviour],
-                sessions=tuple(sorted({sessions[row] for row in rows if sessions[row]})),
-                seen=tuple([seen(told) for told in alike.values()]),
-            )
-        )
-    return tuple(sorted(found, key=lambda mapping: _MOST_TELLING.index(mapping.behaviour)))
+        first = rows[0]
+        if len(rows) == 1:  # as that of nearly every client of a large server
+            as_what: tuple[Seen, ...] = (seen(first, rows),)
+            numbers: tuple[int, ...] = (sessions[first],) if sessions[first] else ()
+        else:
+            alike: dict[str, list[int]] = {}
+            for row in rows:
+                alike.setdefault(seen_as[row], []).append(row)
+            as_what = tuple([seen(told[0], told) for told in alike.values()])
+            numbers = tuple(sorted({sessions[row] for row in rows if sessions[row]}))
+        behaviour = behaviours[first]
+        found.append(Mapping(names[vantage], bases[first], behaviour, BEHAVIOUR[behaviour], numbers, as_what))
+    order = {behaviour: place for place, behaviour in enumerate(_MOST_TELLING)}
+    found.sort(key=lambda mapping: order[mapping.behaviour])
+    return tuple(found)
 
 
 def build_servers(transactions: Table, messages: Table) -> tuple[Server, ...]:

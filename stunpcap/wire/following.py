@@ -59,9 +59,10 @@ NOTE = 6
 """Columns of activity; A_START is the time at which the second begins."""
 ACTIVITY = 7
 SECOND = 1_000_000_000
-(N_STREAMS, N_ACTIVITY, N_MDNS) = range(3)
-"""How many rows there are of each, and how many datagrams of mDNS were kept."""
-SIZES = 3
+(N_STREAMS, N_ACTIVITY, N_MDNS, N_BACK) = range(4)
+"""How many rows there are of each, how many datagrams of mDNS were kept, and how often a flow went back to an earlier
+second, which makes several rows of that."""
+SIZES = 4
 MDNS_PORT = 5353
 MOST_MDNS = 2000
 """Datagrams of mDNS that are kept of a capture."""
@@ -189,6 +190,8 @@ def follow(notes: Any, begin: int, stop: int, counters: Any, streams: Any, activ
         i += 1
         row = int(counters[flow, ACTIVE]) - 1
         if row < 0 or not 0 <= time_ns - int(activity[row, A_START]) < SECOND:
+            if row >= 0 and time_ns < int(activity[row, A_START]):
+                sizes[N_BACK] += 1
             row = int(sizes[N_ACTIVITY])
             sizes[N_ACTIVITY] += 1
             activity[row, A_FLOW] = flow
@@ -241,6 +244,9 @@ class Following:
         if n_streams >= len(self._streams):
             self._streams = np.concatenate([self._streams, new_streams(3 * n_streams)])
         if n_activity >= len(self._activity):
+            if not self.sizes[N_BACK]:
+                self._activity = np.concatenate([self._activity, new_activity(3 * n_activity)])
+                return
             merged = merge_activity(self._activity)
             if len(merged) * 2 > n_activity:
                 self._activity = new_activity(4 * n_activity)

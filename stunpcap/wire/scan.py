@@ -448,7 +448,8 @@ class Scanner:
             payload = gather(memoryview(payload), stop - (rows[:, ROW_STOP] - rows[:, ROW_START]), stop)
         captured = rows[:, ROW_STOP] - rows[:, ROW_START]
         offset = np.cumsum(captured) - captured
-        stun = np.isin(rows[:, ROW_KIND], STUN_KINDS)
+        is_stun = np.isin(rows[:, ROW_KIND], STUN_KINDS)
+        stun, others = np.flatnonzero(is_stun), np.flatnonzero(~is_stun)
         number, flows, channels = self._number_flows()
         tables = (table[: self._flows] for table in (self._keys, self._counters, self._tcp))
         opaque, server_names = self._opaque.finish(*tables)
@@ -468,7 +469,7 @@ class Scanner:
         self._counters[:, ACTIVE:] = 0  # places in tables that are gone now
         return Datagrams(
             **{name: values[stun] for name, values in of_all.items()},
-            aside=Aside(**{name: values[~stun] for name, values in of_all.items()}),
+            aside=Aside(**{name: values[others] for name, values in of_all.items()}),
             streams=streams,
             activity=activity,
             ttl=rows[stun, ROW_TTL],
