@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stunpcap.sorting import distinct, first_rows, in_order, ordered_by, rank
+from stunpcap.sorting import distinct, first_rows, in_order, ordered_by, rank, values_in
 
 DTYPES = ("int8", "int32", "int64", "uint32", "uint64")
 
@@ -30,6 +30,7 @@ def test_like_numpy(values: Any) -> None:
     assert (numbers.tolist(), count) == (places.tolist(), len(expected))
     found, which = distinct(values)
     assert (found.tolist(), which.tolist(), found.dtype) == (expected.tolist(), places.tolist(), values.dtype)
+    assert values_in(values).tolist() == expected.tolist()
     assert first_rows(numbers, count).tolist() == first.tolist()
 
 

@@ -133,6 +133,26 @@ def test_streams_compiled_and_plain() -> None:
         assert (plain == compiled).all() and len(plain) > 100
 
 
+@pytest.mark.parametrize("apart", [0, 10**9, 30 * 10**9])
+def test_each_second_of_a_flow_is_one_row(apart: int) -> None:
+    """Whether packets come in order or not, and however often the table had to grow."""
+    rng = np.random.default_rng(apart)
+    n = 3000
+    notes = np.zeros((n, following.NOTE), np.int64)
+    notes[:, following.U_FLOW] = rng.integers(0, 3, n)
+    notes[:, following.U_KEY] = following.DATA << 32
+    notes[:, following.U_LENGTH] = rng.integers(20, 1200, n)
+    notes[:, following.U_TIME] = 10**18 + np.arange(n) * 10**9 + rng.integers(0, apart + 1, n)
+    sizes: dict[tuple[int, int], list[int]] = {}
+    for flow, size, time_ns in notes[:, [following.U_FLOW, following.U_LENGTH, following.U_TIME]].tolist():
+        sizes.setdefault((flow, time_ns // 10**9 * 10**9), []).append(size)
+    state = following.Following()
+    state.take(notes, np.zeros((3, counters.COUNTERS), np.int64), fast=False)
+    columns = [following.A_FLOW, following.A_START, following.A_DATA, following.A_BYTES]
+    rows = state.finish(np.arange(3))[1][:, columns].tolist()
+    assert rows == [[*key, len(own), sum(own)] for key, own in sorted(sizes.items())]
+
+
 # Many sessions
 
 
