@@ -24,6 +24,8 @@ from stunpcap.table import MISSING, NAT
 
 REPEATS = 3
 """A flight that is sent so often is not merely slow; DTLS begins with timers of 50 ms to 1 s."""
+PATIENCE = 2 * SECOND
+"""A handshake may take that long: agents repeat flights after 50 ms already, while the other side still begins."""
 WAITS = 10 * SECOND
 SURE = 20 * SECOND
 """So long after ICE has a pair, with consent going on: nobody is about to begin."""
@@ -140,7 +142,9 @@ def _judge(facts: Facts, rows: Ints) -> _Unfinished | None:
     lead = int(rows[np.argmax(repeated)])
     client, server = int(table["client"][lead]), int(table["server"][lead])
     large = int(max(table["largest_client_bytes"][rows].max(), table["largest_server_bytes"][rows].max()))
-    if repeated.max() < REPEATS:
+    ends = dict(zip(facts["vantages"]["vantage"].tolist(), facts["vantages"]["last_time"].tolist(), strict=True))
+    waited = max(ends[int(table["vantage"][row])] - int(table["started"][row]) for row in rows)
+    if repeated.max() < REPEATS or waited < PATIENCE:
         return None
 
     def show(said: str, row: int, *more: str) -> Evidence:
