@@ -20,6 +20,7 @@ MODULES = {
 
 FLOORS = (
     "stunpcap.errors",
+    "stunpcap.files",
     "stunpcap.sorting",
     "stunpcap.native",
     "stunpcap.kernels",

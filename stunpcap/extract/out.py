@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from stunpcap.errors import UsageError
 from stunpcap.extract.findings import comments, display_filter, rows_of
 from stunpcap.extract.packets import chosen, opened_again, read_by_others
 from stunpcap.extract.select import Selection, of_all, of_frames, of_session
+from stunpcap.files import whole_file, written
 from stunpcap.vantage import Vantage
 
 if TYPE_CHECKING:
@@ -138,30 +138,9 @@ def _target(path: str | os.PathLike[str] | IO[bytes], inputs: Sequence[str]) -> 
         yield path
         return
     target = Path(path)
-    try:
-        if any(target.exists() and Path(one).exists() and target.samefile(one) for one in inputs):
-            raise UsageError(f"{target} is what is read: write to another file")
-        if target.exists() and not target.is_file():  # a pipe
-            with target.open("wb") as file:
-                yield file
-            return
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}-", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file
-            Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-            Path(name).replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"{target} cannot be written: {reason}") from error
-
-
-def _umask() -> int:
-    """The process's mask for new files, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+    with written(target):
+        itself = any(target.exists() and Path(one).exists() and target.samefile(one) for one in inputs)
+    if itself:
+        raise UsageError(f"{target} is what is read: write to another file")
+    with whole_file(target) as file:
+        yield file

@@ -1,13 +1,10 @@
-"""Reports as files: whole or not at all."""
+"""Reports as files."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from pathlib import Path
 
-from stunpcap.errors import UsageError
+from stunpcap.files import whole_file
 
 
 def write_file(path: str | os.PathLike[str], data: bytes) -> None:
@@ -18,28 +15,5 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> None:
     UsageError
         It cannot be written.
     """
-    target = Path(path)
-    try:
-        if target.exists() and not target.is_file():  # a pipe, /dev/stdout
-            target.write_bytes(data)
-            return
-        handle, name = tempfile.mkstemp(prefix=f".{target.name[:40]}-", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(name).chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
-            Path(name).replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"{target} cannot be written: {reason}") from error
-
-
-def _umask() -> int:
-    """The process's mask for new files, which can only be read by setting it."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+    with whole_file(path) as file:
+        file.write(data)
