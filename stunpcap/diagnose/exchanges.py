@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from stunpcap.diagnose.facts import SECOND, Facts, Mask
-from stunpcap.ice.columns import Ints, count_in, group, minimum_in
+from stunpcap.ice.columns import Ints, count_in, group, minimum_in, translate
 from stunpcap.ice.transactions import OUT
 from stunpcap.ice.ways import NEVER
 from stunpcap.schema import CLASS
 from stunpcap.stun.defects import Defect
 from stunpcap.stun.message import Message
 from stunpcap.stun.registry import ERROR_BY_CODE
-from stunpcap.table import MISSING, NAT
+from stunpcap.table import MISSING
 
 SHOWN = 3
 """Transactions of which frames are named."""
@@ -121,17 +121,12 @@ def ends_of(facts: Facts) -> tuple[dict[int, int], dict[int, int]]:
 
 def end_at(facts: Facts, vantage: Any) -> Ints:
     """For each number of a capture the time of its last packet."""
-    return _looked_up(vantage, ends_of(facts)[1])
+    return translate(vantage, ends_of(facts)[1])
 
 
 def start_at(facts: Facts, vantage: Any) -> Ints:
     """For each number of a capture the time of its first packet."""
-    return _looked_up(vantage, ends_of(facts)[0])
-
-
-def _looked_up(numbers: Any, table: dict[int, int]) -> Ints:
-    distinct, places = np.unique(np.asarray(numbers, np.int64), return_inverse=True)
-    return np.array([table.get(number, NAT) for number in distinct.tolist()], np.int64)[places]
+    return translate(vantage, ends_of(facts)[0])
 
 
 def succeeded_by(facts: Facts) -> dict[int, int]:

@@ -18,7 +18,7 @@ from stunpcap.ice.columns import Ints, group
 from stunpcap.ice.pairs import Directed
 from stunpcap.ice.place import Place
 from stunpcap.schema import CONFIDENCE, PLACE, column
-from stunpcap.table import MISSING, NAT, Pools, Table
+from stunpcap.table import MISSING, Pools, Table
 from stunpcap.vantage import Vantage
 
 Mask = Any
@@ -253,14 +253,3 @@ def groups(mask: Mask, *keys: Any) -> Iterator[Ints]:
     order = np.argsort(number, kind="stable")
     parts = np.split(rows[order], np.cumsum(np.bincount(number, minlength=count))[:-1])
     yield from sorted(parts, key=lambda part: int(part[0]))
-
-
-def first_time(*times: int) -> int:
-    """The earliest of several times, some of which may be missing."""
-    present = [int(time) for time in times if time != NAT]
-    return min(present, default=NAT)
-
-
-def or_missing(value: Any) -> int:
-    """A number that a column holds, as a Python integer."""
-    return MISSING if value is None else int(value)

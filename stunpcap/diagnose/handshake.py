@@ -13,7 +13,7 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.advice import Steps
-from stunpcap.diagnose.exchanges import checks_of, frames_of, many, start_seen, tagged
+from stunpcap.diagnose.exchanges import checks_of, end_at, frames_of, many, start_seen, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
@@ -142,9 +142,8 @@ def _judge(facts: Facts, rows: Ints) -> _Unfinished | None:
     lead = int(rows[np.argmax(repeated)])
     client, server = int(table["client"][lead]), int(table["server"][lead])
     large = int(max(table["largest_client_bytes"][rows].max(), table["largest_server_bytes"][rows].max()))
-    ends = dict(zip(facts["vantages"]["vantage"].tolist(), facts["vantages"]["last_time"].tolist(), strict=True))
-    waited = max(ends[int(table["vantage"][row])] - int(table["started"][row]) for row in rows)
-    if repeated.max() < REPEATS or waited < PATIENCE:
+    waited = end_at(facts, table["vantage"][rows]) - table["started"][rows]
+    if repeated.max() < REPEATS or waited.max() < PATIENCE:
         return None
 
     def show(said: str, row: int, *more: str) -> Evidence:
