@@ -20,7 +20,7 @@ from stunpcap.media.build import build_media
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
 from stunpcap.stun.message import Message
-from stunpcap.table import MISSING, Pools, Table, empty
+from stunpcap.table import MISSING, Pools, Table
 from stunpcap.turn.relays import follow_relays, mark_legs
 from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
@@ -125,9 +125,8 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
         "vantages": _vantages(vantages, messages, places, numbers, pools),
         "defects": _defects(vantages, pools),
     }
-    tables = {name: empty(name, pools) for name in FRAMES} | tables
-    tables["findings"] = diagnose(Facts(tables, directed, of_message, places, vantages, pools))
-    return Tables(**tables)
+    findings = diagnose(Facts(tables, directed, of_message, places, vantages, pools))
+    return Tables(**tables, findings=findings)
 
 
 def _sessions_of(candidates: Table) -> dict[int, set[int]]:
