@@ -177,6 +177,15 @@ def test_only_what_is_needed_is_imported(run_apart: Run, argv: list[str], absent
     assert done.stdout.endswith("IMPORTED []\n"), done.stdout[-200:] + done.stderr
 
 
+def test_nothing_is_searched_for_cycles_when_the_process_ends(run_apart: Run) -> None:
+    code = (
+        "import atexit, gc; atexit.register(lambda: print('FROZEN', gc.get_freeze_count() > 0));"
+        "from stunpcap.cli import main; main(['--version']); print('BEFORE', gc.get_freeze_count())"
+    )
+    done = run_apart(code)
+    assert done.stdout.splitlines()[1:] == ["BEFORE 0", "FROZEN True"], done.stderr
+
+
 @pytest.mark.parametrize("argv", [["messages"], ["messages", "--json"], ["messages", "--format", "csv"], ["summary"]])
 def test_nobody_reads_on(argv: list[str]) -> None:
     code = "import sys; from stunpcap.cli import main; sys.exit(main())"
