@@ -77,7 +77,6 @@ LONGER = {
     "stunpcap.stun.decode": "the bulk decoder's compiled loops, one pass over all messages",
     "stunpcap.trace": "one property a frame, each with its words",
     "stunpcap.wire.layers": "one state machine: every link and network layer",
-    "stunpcap.wire.scan": "the tables that the packet walk fills, and all that is too rare to be compiled",
     "stunpcap.wire.walk": "the compiled packet walk: one loop over packets, one over units of TCP streams",
 }
 """Modules that may be longer, and why."""

@@ -29,20 +29,16 @@ from stunpcap.wire.words import Buffer, u16
     TTL_MAX,
     INBOUND,
     OUTBOUND,
-    DTLS_DATA,
     DTLS_PROTECTED,
-    DTLS_ALERTS,
-    DTLS_HIDDEN,
     KEPT_CLEAR,
     KEPT_PROTECTED,
     ACTIVE,
     LEAD,
     LATEST,
-) = range(24)
-"""Of DTLS: datagrams with application data, with protected records, with alerts in the clear, with records of DTLS 1.3
-whose type is hidden, and those kept.  The last three are rows of `stunpcap.wire.following`, plus one: what went last,
-and the streams found first and used last."""
-COUNTERS = 24
+) = range(21)
+"""Of DTLS: datagrams with protected records, and those kept.  The last three are rows of `stunpcap.wire.following`,
+plus one: what went last, and the streams found first and used last."""
+COUNTERS = 21
 MOST_CLEAR = 512
 """Datagrams with records in the clear that are kept of a flow: a handshake that is never answered takes a few dozen."""
 MOST_PROTECTED = 64
@@ -57,7 +53,7 @@ bytes, three less than an ACK beyond that (RFC 9260 section 3)."""
 
 @inner
 def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> int:
-    """Look at the records of a DTLS datagram: application data, protected records, alerts in the clear.
+    """Look at the records of a DTLS datagram: whether there is application data, and protected records.
 
     Hidden are those of DTLS 1.3, whose type nobody sees; but those of epoch 2 are of the handshake, and the first with
     data are of epoch 3 (RFC 9147 section 6.1).  Alerts and ACKs are told from data by their length.
@@ -70,7 +66,6 @@ def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> int:
     data = False
     hidden = False
     protected = False
-    alert = False
     clear = False
     kept = False
     while o < stop:
@@ -93,12 +88,8 @@ def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> int:
         data = data or (kind == 23 and epoch > 0)
         kept = kept or (kind != 23 and epoch > 0)
         clear = clear or epoch == 0
-        alert = alert or (kind == 21 and epoch == 0)
         o += 13 + u16(b, o + 11)
-    counters[flow, DTLS_DATA] += data
     counters[flow, DTLS_PROTECTED] += protected
-    counters[flow, DTLS_ALERTS] += alert
-    counters[flow, DTLS_HIDDEN] += hidden
     if clear and counters[flow, KEPT_CLEAR] < MOST_CLEAR:
         counters[flow, KEPT_CLEAR] += 1
     elif (kept or hidden) and counters[flow, KEPT_PROTECTED] < MOST_PROTECTED:

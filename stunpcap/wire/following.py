@@ -242,10 +242,10 @@ class Following:
         """Make the tables larger that are full; activity may only need to be put together."""
         n_streams, n_activity = self.sizes[[N_STREAMS, N_ACTIVITY]].tolist()
         if n_streams >= len(self._streams):
-            self._streams = np.concatenate([self._streams, new_streams(3 * n_streams)])
+            self._streams = _larger(self._streams)
         if n_activity >= len(self._activity):
             if not self.sizes[N_BACK]:
-                self._activity = np.concatenate([self._activity, new_activity(3 * n_activity)])
+                self._activity = _larger(self._activity)
                 return
             merged = merge_activity(self._activity)
             if len(merged) * 2 > n_activity:
@@ -255,9 +255,8 @@ class Following:
             counters[:, ACTIVE] = 0
 
     def finish(self, number: Ints) -> tuple[Ints, Ints]:
-        """The streams and the activity, their flows numbered anew."""
-        streams = self._streams[: self.sizes[N_STREAMS]].copy()
-        activity = self._activity[: self.sizes[N_ACTIVITY]].copy()
+        """The streams and the activity, their flows numbered anew; nothing can be taken after it."""
+        streams, activity = self._streams[: self.sizes[N_STREAMS]], self._activity[: self.sizes[N_ACTIVITY]]
         streams[:, FLOW], activity[:, A_FLOW] = number[streams[:, FLOW]], number[activity[:, A_FLOW]]
         streams[:, [NEXT, *range(HEADS, STREAM)]] = 0
         streams = streams[ordered_by(streams[:, FLOW], streams[:, FIRST_FRAME], streams[:, KEY])]
@@ -274,22 +273,36 @@ def new_activity(rows: int) -> Ints:
     return np.zeros((rows, ACTIVITY), np.int64)
 
 
+def _larger(table: Ints) -> Ints:
+    """The same rows with room for four times as many; only rows that are used become memory."""
+    larger = np.zeros((4 * len(table), table.shape[1]), np.int64)
+    larger[: len(table)] = table
+    return larger
+
+
 def merge_activity(rows: Ints) -> Ints:
-    """One row for each flow and second, ordered by these: packets out of order make several."""
+    """One row for each flow and second, ordered by these: packets out of order make several.
+
+    The rows given are put in order where they are, and are of no use after it.
+    """
     if not len(rows):
         return rows
-    flow, second = rows[:, A_FLOW], rows[:, A_START] // SECOND
-    second -= second.min()
-    key = flow * (int(second.max()) + 1) + second  # seconds since 1970 and flows stay far below 63 bits together
+    key = rows[:, A_START] // SECOND
+    key -= key.min()
+    key += rows[:, A_FLOW] * (int(key.max()) + 1)  # seconds since 1970 and flows stay far below 63 bits together
     order = in_order(key)
+    key = key[order]
+    again = np.flatnonzero(key[1:] == key[:-1]) + 1
+    for column in range(ACTIVITY):
+        rows[:, column] = rows[order, column]
+    if not len(again):
+        return rows
     new = np.ones(len(rows), np.bool_)
-    new[1:] = np.diff(key[order]) > 0
-    merged = rows[order[new]]
-    if len(merged) < len(rows):
-        again = order[~new]
-        into = (np.cumsum(new) - 1)[~new]
-        for column in range(A_RTP, ACTIVITY):
-            np.add.at(merged[:, column], into, rows[again, column])
+    new[again] = False
+    merged = rows[new]
+    into = (np.cumsum(new) - 1)[again]
+    for column in range(A_RTP, ACTIVITY):
+        np.add.at(merged[:, column], into, rows[again, column])
     return merged
 
 

@@ -24,10 +24,10 @@ def copy_pieces(b: Any, start: Any, stop: Any, out: Any) -> None:
             o += 1
 
 
-def gather(b: memoryview, start: Any, stop: Any) -> bytes:
-    """All `b[start:stop]`, joined."""
+def gather(b: memoryview, start: Any, stop: Any) -> Any:
+    """All `b[start:stop]`, joined: something that can be written to a file of bytes."""
     if not kernels.wanted(len(start), COMPILE_ABOVE, KEPT_ABOVE):
         return b"".join([b[here:there] for here, there in zip(start.tolist(), stop.tolist(), strict=True)])
     out = np.empty(int((stop - start).sum()), np.uint8)
     copy_pieces.run(True, b, np.ascontiguousarray(start), np.ascontiguousarray(stop), out)
-    return out.tobytes()
+    return out

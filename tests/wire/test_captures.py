@@ -75,16 +75,29 @@ def results(path, monkeypatch, policy, block_bytes=8 << 20):
     return kept, scanner._tally
 
 
+def pieces(kept, payload):
+    places = zip(kept.offset.tolist(), kept.captured.tolist(), strict=True)
+    return [payload[at : at + size] for at, size in places]
+
+
 def assert_same(one, other):
+    """The same but for where payloads lie: in the order in which streams and fragments became whole."""
+    assert pieces(one, one.payload) == pieces(other, other.payload)
+    assert pieces(one.aside, one.payload) == pieces(other.aside, other.payload)
     for name in one.__dataclass_fields__:
-        left, right = getattr(one, name), getattr(other, name)
-        if isinstance(left, np.ndarray):
-            assert left.dtype == right.dtype
-            assert np.array_equal(left, right), name
-        elif name == "aside":
-            assert_same(left, right)
-        else:
-            assert left == right, name
+        if name not in ("aside", "offset", "payload"):
+            assert_equal(name, getattr(one, name), getattr(other, name))
+    for name in one.aside.__dataclass_fields__:
+        if name != "offset":
+            assert_equal(name, getattr(one.aside, name), getattr(other.aside, name))
+
+
+def assert_equal(name, left, right):
+    if isinstance(left, np.ndarray):
+        assert left.dtype == right.dtype
+        assert np.array_equal(left, right), name
+    else:
+        assert left == right, name
 
 
 @pytest.mark.parametrize("path", captures_at_hand(), ids=lambda path: f"{path.parent.name}/{path.name}")

@@ -4,7 +4,7 @@ import packets as p
 import pytest
 from scanning import rows, scan_packets
 
-from stunpcap.wire.counters import DTLS_ALERTS, DTLS_DATA, DTLS_PROTECTED, N_DTLS, N_OTHER, N_STUN
+from stunpcap.wire.counters import DTLS_PROTECTED, N_DTLS, N_OTHER, N_STUN
 from stunpcap.wire.demux import (
     CHANNEL,
     CLASSIC,
@@ -18,6 +18,7 @@ from stunpcap.wire.demux import (
     ZOOM_ATTRIBUTES,
     demux,
 )
+from stunpcap.wire.following import A_DATA
 
 ID16 = bytes(range(1, 17))
 MAPPED = b"\0\1\0\x08\0\1\x13\x88\xc0\0\2\1"
@@ -133,7 +134,8 @@ def test_dtls_13():
     record = b"\x2f\x01\x02\0\x20" + bytes(32)
     assert kind_of(record, before=1) == DTLS
     kept = scan_packets([p.ipv4(p.udp(x)) for x in (record, p.dtls(), record)], 101)
-    assert kept.flow_counters[0, [N_DTLS, N_OTHER, DTLS_DATA, DTLS_PROTECTED]].tolist() == [2, 1, 1, 1]
+    assert kept.flow_counters[0, [N_DTLS, N_OTHER, DTLS_PROTECTED]].tolist() == [2, 1, 1]
+    assert kept.activity[0, A_DATA] == 1
 
 
 @pytest.mark.parametrize(
@@ -157,23 +159,23 @@ def test_dtls_13_beside_stun(record, told):
 
 
 def test_dtls_records():
-    """Counted by datagram: application data, anything protected, alerts in the clear."""
+    """Counted by datagram: application data, and anything protected."""
     cases = [
-        (p.dtls(22), (0, 0, 0)),
-        (p.dtls(22) + p.dtls(22, epoch=1), (0, 1, 0)),
-        (p.dtls(23, epoch=1) * 3, (1, 1, 0)),
-        (p.dtls(21, size=2), (0, 0, 1)),
-        (p.dtls(21, epoch=1, size=2), (0, 1, 0)),
-        (p.dtls(22) + p.dtls(21, size=2) + b"\x15", (0, 0, 1)),
-        (p.dtls(22) + b"\x2f" + bytes(20), (1, 1, 0)),
-        (p.dtls(22) + b"\x2f\0\0\0\x21" + bytes(33), (1, 1, 0)),  # the smallest SCTP packet: 12 + 4 bytes
-        (p.dtls(22) + b"\x2f\0\0\0\x13" + bytes(19), (0, 1, 0)),  # an alert, or an ACK of nothing
-        (p.dtls(22) + b"\x2f\0\0\0\x33" + bytes(51), (0, 1, 0)),  # an ACK of two records
-        (p.dtls(22) + b"\x2f\0\0\0\x13" + bytes(19) + b"\x2f\0\0\0\x21" + bytes(33), (1, 1, 0)),
+        (p.dtls(22), (0, 0)),
+        (p.dtls(22) + p.dtls(22, epoch=1), (0, 1)),
+        (p.dtls(23, epoch=1) * 3, (1, 1)),
+        (p.dtls(21, size=2), (0, 0)),
+        (p.dtls(21, epoch=1, size=2), (0, 1)),
+        (p.dtls(22) + p.dtls(21, size=2) + b"\x15", (0, 0)),
+        (p.dtls(22) + b"\x2f" + bytes(20), (1, 1)),
+        (p.dtls(22) + b"\x2f\0\0\0\x21" + bytes(33), (1, 1)),  # the smallest SCTP packet: 12 + 4 bytes
+        (p.dtls(22) + b"\x2f\0\0\0\x13" + bytes(19), (0, 1)),  # an alert, or an ACK of nothing
+        (p.dtls(22) + b"\x2f\0\0\0\x33" + bytes(51), (0, 1)),  # an ACK of two records
+        (p.dtls(22) + b"\x2f\0\0\0\x13" + bytes(19) + b"\x2f\0\0\0\x21" + bytes(33), (1, 1)),
     ]
     for payload, counted in cases:
         kept = scan_packets([p.ipv4(p.udp(payload))], 101)
-        assert tuple(kept.flow_counters[0, [DTLS_DATA, DTLS_PROTECTED, DTLS_ALERTS]].tolist()) == counted
+        assert (kept.activity[0, A_DATA], kept.flow_counters[0, DTLS_PROTECTED]) == counted
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,100 @@
+"""The flow table: a row for each direction of a 5-tuple and each channel, in three arrays and a hash that finds it.
+
+It grows with the flows, and is handed on as it stands: copied only where channels, which are numbered after all other
+flows, came between these.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stunpcap import kernels
+from stunpcap.wire.channels import KEY
+from stunpcap.wire.counters import COUNTERS, FIRST_FRAME
+from stunpcap.wire.hashing import free_slots, new_seed, rehash
+from stunpcap.wire.segments import REVERSE, TCP_COLUMNS
+
+Ints = npt.NDArray[np.int64]
+
+ROOM = 256
+"""Flows for which there is room at first; then for four times as many, each time."""
+
+
+class FlowTable:
+    """The flows of one capture, while it is read."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.seed = new_seed()
+        self._make(ROOM)
+
+    def _make(self, room: int) -> None:
+        """Empty arrays.  Memory that nobody has touched costs nothing, so much room is no waste."""
+        self.keys = np.zeros((room, KEY), np.uint32)
+        self.counters = np.zeros((room, COUNTERS), np.int64)
+        self.tcp = np.zeros((room, TCP_COLUMNS), np.int64)
+        self.slots = free_slots(room)
+
+    def grow(self) -> None:
+        """Make room for four times as many flows."""
+        count, keys, counters, tcp = self.count, self.keys, self.counters, self.tcp
+        self._make(4 * len(keys))
+        self.keys[:count] = keys[:count]
+        self.counters[:count] = counters[:count]
+        if tcp[:count].any():  # most captures have no TCP that matters: writing zeros would make them memory
+            self.tcp[:count] = tcp[:count]
+        fast = kernels.wanted(count, 50_000, 2_000)
+        rehash.run(fast, self.slots, self.keys, KEY, count, self.seed)
+
+    def finish(self) -> Numbered:
+        """The flows with their final numbers."""
+        return Numbered(self)
+
+
+class Numbered:
+    """A flow table whose rows have their final numbers: channels come last.
+
+    Attributes
+    ----------
+    number
+        For each row of the table its number.
+    channels
+        The rows that are channels, in order.
+    has_channels
+        Whether there are any; if not, each number is the row's own.
+    """
+
+    def __init__(self, table: FlowTable) -> None:
+        count = table.count
+        self.keys = table.keys[:count]
+        self.counters = table.counters[:count]
+        self.tcp = table.tcp[:count]
+        is_channel = self.keys[:, 9] >= 0x10000
+        self.channels = np.flatnonzero(is_channel)
+        self.has_channels = bool(len(self.channels))
+        self.number: Ints = np.arange(count)
+        if self.has_channels:
+            # Those on TCP come when their streams are put together, be that in the kernel or after it.
+            self.channels = self.channels[np.argsort(self.counters[self.channels, FIRST_FRAME], kind="stable")]
+            self._flows = np.flatnonzero(~is_channel)
+            self.number[np.concatenate([self._flows, self.channels])] = np.arange(count)
+
+    def of_flows(self, values: Any) -> Any:
+        """Values of the rows that are no channels."""
+        return values[self._flows] if self.has_channels else values
+
+    def flow_tcp(self) -> Ints:
+        """What is known of each flow that is a direction of a TCP connection; the other one by its final number."""
+        tcp: Ints = self.of_flows(self.tcp)
+        if self.has_channels:
+            paired = tcp[:, REVERSE] > 0
+            tcp[paired, REVERSE] = self.number[tcp[paired, REVERSE] - 1] + 1
+        return tcp
+
+    def channel_keys(self) -> Ints:
+        """Carrying flow and number of each channel."""
+        keys = self.keys[self.channels]
+        return np.column_stack([self.number[keys[:, 8]], keys[:, 9] >> np.uint32(16)])
