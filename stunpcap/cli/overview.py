@@ -32,6 +32,10 @@ def summary(
     an answer, and what happened to the packets on their way. Then come the evidence, by frame number, what would mend
     it, and what else was found. `frames` is a display filter for Wireshark that shows the packets meant.
 
+    Of what clients of a large server there are beside sessions, --json lists 1,000 of a kind: addresses that trouble
+    ICE most, relays that failed. Numbers count all, `left_out` says how many are not listed; `stunpcap mappings`,
+    `transactions`, `allocations` and `flows` print all.
+
     \b
     Examples:
       stunpcap summary call.pcapng

@@ -213,7 +213,7 @@ def _drawn(trace: Trace, summary: Summary, drawing: Figures) -> tuple[Figure, ..
     if not summary.servers:
         return ()
     asked = [one for server in summary.servers for one in server.asked]
-    words = f"{count(len(asked), 'kind')} of requests to {count(len(summary.servers), 'server')}: " + listed(
+    words = f"{count(len(asked), 'kind')} of requests to {count(summary.count('servers'), 'server')}: " + listed(
         [f"{one.kind}: {one.outcome}" for one in asked], 3
     )
     ladder = saying.ladder_said(build_ladder(trace))

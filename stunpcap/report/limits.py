@@ -50,8 +50,8 @@ def _findings(summary: Summary, told: Sequence[Session]) -> Iterator[str]:
             f"{one.client} to {one.server} is hidden by {one.hidden_by.upper()}: checks through a relay there would "
             "not show."
         )
-    if len(summary.opaque) > 3:
-        yield f"{len(summary.opaque) - 3} more connections to ports of TURN servers are hidden: stunpcap flows."
+    if summary.count("opaque") > 3:
+        yield f"{summary.count('opaque') - 3:,} more connections to ports of TURN servers are hidden: stunpcap flows."
 
 
 def _sessions(trace: Trace, summary: Summary, told: Sequence[Session]) -> Iterator[str]:
@@ -77,10 +77,8 @@ def _sessions(trace: Trace, summary: Summary, told: Sequence[Session]) -> Iterat
         )
     bases = [one.base for one in summary.mappings if one.behaviour == "unknown"]
     if bases:
-        yield (
-            f"What kind of NAT stands before {listed(bases, 4)} is not known: only one destination told the outside "
-            "address."
-        )
+        some = listed(bases, 4, summary.behaviours["unknown"])
+        yield f"What kind of NAT stands before {some} is not known: only one destination told the outside address."
     unsure = [one for session in told for one in session.findings if one.part == "cause" and one.confidence == "low"]
     if unsure:
         names = listed(sorted({found.name for found in unsure}), 4)

@@ -1,6 +1,8 @@
 """What a summary consists of: frozen dataclasses that turn into JSON as they stand.
 
 Times are ISO 8601 texts (UTC, nanoseconds), durations seconds, addresses texts as in the frames; None is not known.
+Lists that grow with the clients of a server are bounded (`stunpcap.summary.crowd`): a number beside them, or
+`Summary.left_out`, tells how many there are.
 """
 
 from __future__ import annotations
@@ -139,6 +141,7 @@ class Seen:
     translated: bool
     port_kept: bool
     by: tuple[str, ...]
+    by_count: int
     first_frame: int | None
 
 
@@ -154,6 +157,7 @@ class Mapping:
     "The same in a sentence."
     sessions: tuple[int, ...]
     seen: tuple[Seen, ...]
+    seen_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +173,13 @@ class Asked:
     "Outcome of a transaction -> how many."
     errors: tuple[ErrorAnswer, ...]
     icmp: tuple[str, ...]
+    icmp_count: int
     mapped: tuple[str, ...]
     "How the server saw its clients."
+    mapped_count: int
     relayed: tuple[str, ...]
     "Addresses it allocated."
+    relayed_count: int
     rtt_min_s: float | None
     frames: tuple[int, ...]
 
@@ -185,6 +192,8 @@ class Server:
     server: str
     transport: str
     clients: tuple[str, ...]
+    "Of many those that are agents of sessions first."
+    client_count: int
     asked: tuple[Asked, ...]
 
 
@@ -242,13 +251,27 @@ class Summary:
     "State -> number of sessions."
     sessions: tuple[Session, ...]
     mappings: tuple[Mapping, ...]
+    "Those of sessions, and of bare clients those that trouble ICE most."
+    behaviours: dict[str, int]
+    "Behaviour -> number of local addresses, those that `mappings` leaves out included."
     servers: tuple[Server, ...]
     relays: tuple[Relay, ...]
+    "Those of sessions, and of others those that failed first."
+    relay_states: dict[str, int]
+    "State -> number of allocations, those that `relays` leaves out included."
     opaque: tuple[Opaque, ...]
     opaque_443: int
     "TLS and DTLS connections to port 443, where there were too many for `opaque`; 0 if those are in it."
+    hidden: dict[str, int]
+    "`tls` or `dtls` -> connections to other ports of TURN servers, those that `opaque` leaves out included."
     findings: tuple[Found, ...]
     "Those about no session."
+    left_out: dict[str, int]
+    "List (`mappings`, `servers.clients`, ...) -> entries that are left out of it; empty if all are listed."
+
+    def count(self, name: str) -> int:
+        """How many entries a list has, those that are left out of it included."""
+        return len(getattr(self, name)) + self.left_out.get(name, 0)
 
     def to_dict(self) -> dict[str, Any]:
         """The same as dictionaries and lists, ready for JSON."""

@@ -6,11 +6,15 @@ what was seen, and never that it failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
+from stunpcap.ice.columns import count_in, find, pick
 from stunpcap.schema import OPAQUE, TRANSPORT
+from stunpcap.sorting import in_order
+from stunpcap.summary.around import Around
+from stunpcap.summary.crowd import choose
 from stunpcap.summary.model import Opaque, Summary
 from stunpcap.summary.terminal import Paper, safe
 from stunpcap.summary.words import clock, count, octets
@@ -23,25 +27,40 @@ FEW = 5
 OPAQUE_ROWS = 12
 
 
-def build_opaque(flows: Table) -> tuple[tuple[Opaque, ...], int]:
-    """Connections to ports of TURN servers, in order of time; and how many to port 443 were too many to be told of."""
+def build_opaque(flows: Table, about: Around | None = None) -> tuple[tuple[Opaque, ...], int, dict[str, int]]:
+    """Connections to ports of TURN servers, in order of time.
+
+    Parameters
+    ----------
+    about
+        Whose connections; None: all of them, however many.
+
+    Returns
+    -------
+    found, opaque_443, hidden
+        As in the summary.
+    """
     rows = np.flatnonzero(flows["opaque"] > 0)
-    rows = rows[np.argsort(flows["first_time"][rows], kind="stable")]
-    keys = zip(*(flows[name][rows].tolist() for name in ("vantage", "src", "dst", "transport")), strict=True)
-    row_of = dict(zip(keys, rows.tolist(), strict=True))
-    port = flows.pools.endpoints.port
-    asked: dict[tuple[int, int, int, int], int] = {}
-    for (vantage, src, dst, transport), row in row_of.items():
-        if port(dst) in TURN_PORTS and (vantage, dst, src, transport) not in asked:
-            asked[vantage, src, dst, transport] = row
-    web = sum(port(dst) == HTTPS for _, _, dst, _ in asked)
+    rows = rows[in_order(flows["first_time"][rows])]
+    keys = {name: flows[name][rows] for name in ("vantage", "src", "dst", "transport")}
+    back = find([keys[name] for name in ("vantage", "dst", "src", "transport")], list(keys.values()))
+    port = flows.pools.endpoints.words[keys["dst"], 4]
+    to_server = np.isin(port, list(TURN_PORTS))
+    # Between two ports of servers, who spoke first asked.
+    asked = to_server & ~((back >= 0) & (back < np.arange(len(rows))) & pick(to_server, back, False))
+    web = port == HTTPS
+    many = int(np.count_nonzero(asked & web))
+    told = asked & ~web if many > FEW else asked
+    if about is not None and about.number is not None:
+        told &= about.hosts[keys["src"]]
+    kinds = count_in(flows["opaque"][rows], len(OPAQUE), told & ~web).tolist()
     return (
         tuple(
-            _one(flows, row, row_of.get((vantage, dst, src, transport)))
-            for (vantage, src, dst, transport), row in asked.items()
-            if web <= FEW or port(dst) != HTTPS
+            _one(flows, int(rows[row]), int(rows[back[row]]) if back[row] >= 0 else None)
+            for row in choose(np.flatnonzero(told), web if about else told).tolist()
         ),
-        web if web > FEW else 0,
+        many if many > FEW else 0,
+        {name: number for name, number in zip(OPAQUE, kinds, strict=True) if number},
     )
 
 
@@ -67,11 +86,10 @@ def _one(flows: Table, row: int, back: int | None) -> Opaque:
 
 def probably_turn(summary: Summary) -> str:
     """`2 TLS connections that are probably TURN`: what may be why no checks are seen; empty if there are none."""
-    kinds = [one.hidden_by.upper() for one in summary.opaque if not one.maybe_web]
-    if not kinds:
+    if not summary.hidden:
         return ""
-    said = " and ".join(count(kinds.count(kind), f"{kind} connection") for kind in dict.fromkeys(kinds))
-    return f"{said} that {'is' if len(kinds) == 1 else 'are'} probably TURN"
+    said = " and ".join(count(number, f"{kind.upper()} connection") for kind, number in summary.hidden.items())
+    return f"{said} that {'is' if sum(summary.hidden.values()) == 1 else 'are'} probably TURN"
 
 
 def draw_opaque(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
@@ -81,15 +99,15 @@ def draw_opaque(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
         return
     yield ""
     yield paper.style("strong", "TLS and DTLS to ports of TURN servers")
-    yield from _listed(summary.opaque, paper, several)
+    yield from _listed(summary, paper, several)
     if many:
         said = f"{many:,} connections to port {HTTPS}: TURN over TLS may be among them, or all of them are just HTTPS"
         yield from paper.wrap(said, "  ", "      ")
     yield from paper.wrap("What is inside cannot be seen: ICE checks through a relay would not show.", "  ", "  ")
 
 
-def _listed(found: Sequence[Opaque], paper: Paper, several: bool) -> Iterator[str]:
-    for one in found[:OPAQUE_ROWS]:
+def _listed(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
+    for one in summary.opaque[:OPAQUE_ROWS]:
         where = f", at {safe(one.vantage)}" if several else ""
         kind = one.hidden_by.upper()
         other = "HTTPS" if one.hidden_by == "tls" else "another protocol"
@@ -99,5 +117,6 @@ def _listed(found: Sequence[Opaque], paper: Paper, several: bool) -> Iterator[st
         carried = f"{octets(one.bytes_out)} out, {octets(one.bytes_in)} in"
         times = f"{clock(one.first_time)} to {clock(one.last_time)} UTC (frame {one.first_frame})"
         yield from paper.wrap(f"{head}; {name}; {carried}, {times}", "  ", "      ")
-    if len(found) > OPAQUE_ROWS:
-        yield f"  and {len(found) - OPAQUE_ROWS} more: the command or frame `flows`"
+    total = summary.count("opaque")
+    if total > OPAQUE_ROWS:
+        yield f"  and {total - OPAQUE_ROWS:,} more: the command or frame `flows`"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
+from stunpcap.sorting import ordered_by
 from stunpcap.stun.registry import ERROR_BY_CODE
-from stunpcap.summary.model import Relay
+from stunpcap.summary.around import Around
+from stunpcap.summary.crowd import choose
+from stunpcap.summary.model import Relay, Summary
 from stunpcap.summary.terminal import Paper, safe
 from stunpcap.summary.words import clock, count, error_words, listed
 from stunpcap.table import Table
@@ -15,13 +20,27 @@ FINE = ("active", "deleted")
 RELAY_ROWS = 12
 
 
-def build_relays(allocations: Table, permissions: Table) -> tuple[Relay, ...]:
-    """One entry an allocation, or attempt to get one; those that failed come first."""
+def build_relays(allocations: Table, permissions: Table, about: Around) -> tuple[tuple[Relay, ...], dict[str, int]]:
+    """One entry an allocation, or attempt to get one, those that failed first; and the number in each state.
+
+    Of those that no session uses, those are listed that failed.
+    """
+    ids = allocations.values("session_ids")
+    numbers = {text: tuple(map(int, text.split(", "))) for text in set(ids) if text}
+    sessions: list[tuple[int, ...]] = [numbers.get(text, ()) for text in ids]
+    whole = np.array([about.number in some if about.number else bool(some) for some in sessions], np.bool_)
+    wanted = whole | about.hosts[allocations["client"]] if about.number else np.ones(len(allocations), np.bool_)
+    refused = (allocations["error_code"] > 0) | (allocations["icmp"] >= 0) | (allocations["alternate_server"] >= 0)
+    fine = np.isin(allocations["state"], [allocations.code("state", state) for state in FINE])
+    order = ordered_by(fine & ~refused, fine)
+    order = order[wanted[order]]
+    listed = choose(order, whole)
+    told = allocations.take(listed)
     denied: dict[int, list[dict[str, Any]]] = {}
-    for row in permissions.records():
-        if row["state"] in ("refused", "unanswered"):
-            denied.setdefault(row["allocation_id"], []).append(row)
-    found = [
+    lapsed = np.isin(permissions["state"], [permissions.code("state", state) for state in ("refused", "unanswered")])
+    for row in permissions.take(lapsed & np.isin(permissions["allocation_id"], told["allocation_id"])).records():
+        denied.setdefault(row["allocation_id"], []).append(row)
+    found = tuple(
         Relay(
             vantage=row["vantage"],
             client=row["client"],
@@ -34,12 +53,13 @@ def build_relays(allocations: Table, permissions: Table) -> tuple[Relay, ...]:
             lifetime_s=row["lifetime_s"],
             packets_sent=row["packets_sent"],
             packets_received=row["packets_received"],
-            sessions=tuple(int(number) for number in (row["session_ids"] or "").split(", ") if number),
+            sessions=sessions[number],
             frames=tuple(number for number in (row["first_frame"], row["error_frame"]) if number),
         )
-        for row in allocations.records()
-    ]
-    return tuple(sorted(found, key=lambda relay: (relay.state in FINE and not relay.refused, relay.state in FINE)))
+        for number, row in zip(listed.tolist(), told.records(), strict=True)
+    )
+    states = allocations.take(order).values("state")
+    return found, {state: states.count(state) for state in dict.fromkeys(states)}
 
 
 def _said(row: dict[str, Any]) -> str:
@@ -82,8 +102,9 @@ def _refused(row: dict[str, Any], denied: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def draw_relays(found: Sequence[Relay], paper: Paper, several: bool) -> Iterator[str]:
+def draw_relays(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
     """The relays of a summary, as lines of text."""
+    found, total = summary.relays, sum(summary.relay_states.values())
     if not found:
         return
     yield ""
@@ -102,5 +123,5 @@ def draw_relays(found: Sequence[Relay], paper: Paper, several: bool) -> Iterator
         for mark, words in lines:
             lead = f"    {paper.symbol(mark)} "
             yield from (paper.style(mark, line) for line in paper.wrap(safe(words), lead, "      "))
-    if len(found) > RELAY_ROWS:
-        yield f"  and {len(found) - RELAY_ROWS} more: the command or frame `allocations`"
+    if total > RELAY_ROWS:
+        yield f"  and {total - RELAY_ROWS:,} more: the command or frame `allocations`"

@@ -1,130 +1,116 @@
-"""What is known of the network around: NAT mappings, and servers that were asked."""
+"""STUN and TURN servers that were asked, and what they answered."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
-from stunpcap.ice.columns import first_of, group
-from stunpcap.schema import CLASS, TRANSACTION_KIND, TRANSPORT
-from stunpcap.sorting import in_order
+from stunpcap.ice.columns import Ints, count_in, find, first_of, group, pick
+from stunpcap.ice.transactions import OUT
+from stunpcap.schema import CLASS
+from stunpcap.sorting import in_order, ordered_by
+from stunpcap.summary.around import Around
+from stunpcap.summary.crowd import at_most, bounds, choose, few, split
 from stunpcap.summary.evidence import collect
-from stunpcap.summary.model import Asked, Mapping, Seen, Server
-from stunpcap.summary.words import BEHAVIOUR, asked_outcome
-from stunpcap.table import Table
-
-_MOST_TELLING = ("address-and-port-dependent", "address-dependent", "endpoint-independent", "unknown", "none")
+from stunpcap.summary.model import Asked, Server
+from stunpcap.summary.words import asked_outcome
+from stunpcap.table import MISSING, Table
 
 
-def build_mappings(mappings: Table) -> tuple[Mapping, ...]:
-    """One entry a local address and capture; what troubles ICE most comes first."""
-    names = mappings.pools.texts.values
-    rows_of: dict[tuple[int, int], list[int]] = {}
-    keys = zip(mappings["vantage"].tolist(), mappings["base"].tolist(), strict=True)
-    for row, key in enumerate(keys):
-        rows_of.setdefault(key, []).append(row)
-    bases, seen_as, asked = (mappings.values(name) for name in ("base", "mapped", "dst"))
-    behaviours, sessions, frames = (mappings.values(name) for name in ("behaviour", "session_id", "first_frame"))
-    translated, port_kept = (mappings.values(name) for name in ("translated", "port_kept"))
+def build_servers(transactions: Table, messages: Table, about: Around) -> tuple[tuple[Server, ...], int]:
+    """One entry a server and capture, from the transactions that belong to no session; and how many there are.
 
-    def seen(first: int, told: list[int]) -> Seen:
-        by = (asked[first],) if len(told) == 1 else tuple(dict.fromkeys([asked[row] for row in told]))
-        return Seen(seen_as[first], translated[first], port_kept[first], by, frames[first])
-
-    found = []
-    for (vantage, _), rows in rows_of.items():
-        first = rows[0]
-        if len(rows) == 1:  # as that of nearly every client of a large server
-            as_what: tuple[Seen, ...] = (seen(first, rows),)
-            numbers: tuple[int, ...] = (sessions[first],) if sessions[first] else ()
-        else:
-            alike: dict[str, list[int]] = {}
-            for row in rows:
-                alike.setdefault(seen_as[row], []).append(row)
-            as_what = tuple([seen(told[0], told) for told in alike.values()])
-            numbers = tuple(sorted({sessions[row] for row in rows if sessions[row]}))
-        behaviour = behaviours[first]
-        found.append(Mapping(names[vantage], bases[first], behaviour, BEHAVIOUR[behaviour], numbers, as_what))
-    order = {behaviour: place for place, behaviour in enumerate(_MOST_TELLING)}
-    found.sort(key=lambda mapping: order[mapping.behaviour])
-    return tuple(found)
-
-
-def build_servers(transactions: Table, messages: Table) -> tuple[Server, ...]:
-    """One entry a server and capture, from the transactions that belong to no session."""
+    Of very many those are listed that agents of sessions asked, then those that never answered.
+    """
     rows = np.flatnonzero(transactions["session_id"] < 0)
-    columns = [transactions[name][rows] for name in ("vantage", "dst", "transport", "kind")]
-    groups, count = group(*columns)
-    if not count:
-        return ()
-    found = collect(transactions, rows, groups, count)
-    relayed = _relayed(messages)
-    order = in_order(transactions["first_time"][rows])
-    firsts = first_of(groups, count, order)
-    by_group = np.split(order[in_order(groups[order])], np.cumsum(np.bincount(groups))[:-1])
-    asked: dict[tuple[int, int, int], list[Asked]] = {}
-    clients: dict[tuple[int, int, int], dict[str, None]] = {}
-    for number in np.argsort(transactions["first_time"][rows[firsts]], kind="stable").tolist():
-        mine = rows[by_group[number]]
-        first = int(mine[0])
-        key = (
-            int(transactions["vantage"][first]),
-            int(transactions["dst"][first]),
-            int(transactions["transport"][first]),
-        )
-        names = clients.setdefault(key, {})
-        sources = list(dict.fromkeys(transactions["src"][mine].tolist()))
-        names |= dict.fromkeys(transactions.pools.endpoints.texts(sources))
-        seen = found[number]
-        mapped, allocated = _told(transactions, mine, relayed)
+    if not len(rows):
+        return (), 0
+    rows = rows[in_order(transactions["first_time"][rows])]
+    servers, count = group(*(transactions[name][rows] for name in ("vantage", "dst", "transport")))
+    by_agents = about.hosts[transactions["src"][rows]]
+    order = in_order(transactions["first_time"][rows[first_of(servers, count)]])
+    order = order[about.any_in(servers, count, by_agents)[order]]
+    answered = transactions["outcome"][rows] == OUT["success"]
+    strange, well = count_in(servers, count, by_agents) == 0, count_in(servers, count, answered) > 0
+    listed = choose(order, None, strange, well)
+    place = np.full(count, -1)
+    place[listed] = np.arange(len(listed))
+    told = np.flatnonzero(place[servers] >= 0)
+    return tuple(_listed(transactions, messages, rows[told], place[servers[told]], len(listed), about)), len(order)
+
+
+def _listed(
+    transactions: Table, messages: Table, rows: Ints, servers: Ints, count: int, about: Around
+) -> Iterator[Server]:
+    """Entries for servers (0 to `count` - 1), of which `rows` of the transactions are, in order of time."""
+    kinds, several = group(servers, transactions["kind"][rows])
+    first = first_of(kinds, several)
+    order = ordered_by(servers[first], first)
+    place = np.empty(several, np.int64)
+    place[order] = np.arange(several)
+    # Kind after kind, each in order of time: clients are told in this order.
+    kinds = place[kinds]
+    sorted_rows = in_order(kinds)
+    rows, servers, kinds = rows[sorted_rows], servers[sorted_rows], kinds[sorted_rows]
+    asked = split(
+        bounds(servers[first_of(kinds, several)], count), _asked(transactions, messages, rows, kinds, several)
+    )
+    sources = transactions["src"][rows]
+    clients = few(servers, count, sources, about.hosts[sources])
+    names = clients.split(transactions.pools.endpoints.texts(sources[clients.rows].tolist()))
+    shown = transactions.take(rows[first_of(servers, count)])
+    columns = (shown.values(name) for name in ("vantage", "dst", "transport"))
+    for vantage, server, transport, some, total, what in zip(*columns, names, clients.totals, asked, strict=True):
+        yield Server(vantage, server, transport or "?", some, total, what)
+
+
+def _asked(transactions: Table, messages: Table, rows: Ints, kinds: Ints, count: int) -> list[Asked]:
+    """Requests of each kind (0 to `count` - 1) to each server; rows are in order of their kinds."""
+    texts = transactions.pools.endpoints.texts
+    found = collect(transactions, rows, kinds, count)
+    ends = bounds(kinds, count)
+    sizes, begins = np.diff(ends).tolist(), ends[:-1]
+    transmissions = np.add.reduceat(transactions["transmissions"][rows], begins).tolist()
+    fastest = np.fmin.reduceat(transactions["rtt_s"][rows], begins).tolist()
+    told = []
+    for addresses in (transactions["mapped"][rows], _relayed(transactions, messages, rows)):
+        some = few(kinds, count, addresses)
+        told.append(list(zip(some.split(texts(addresses[some.rows].tolist())), some.totals, strict=True)))
+    names = transactions.take(rows[begins]).values("kind")
+    result = []
+    columns = (names, found, sizes, transmissions, fastest, *told)
+    for name, seen, size, packets, rtt, mapped, relayed in zip(*columns, strict=True):
         errors, icmp = seen.error_answers(), tuple(seen.icmp)
         elsewhere = tuple(seen.answered_from) + tuple(seen.answered_to)
-        rtt = transactions["rtt_s"][mine]
-        asked.setdefault(key, []).append(
+        result.append(
             Asked(
-                kind=TRANSACTION_KIND[int(transactions["kind"][first])],
-                outcome=asked_outcome(seen.outcomes, errors, icmp, elsewhere, mapped, allocated),
-                requests=len(mine) - seen.outcomes.get("orphan", 0),
-                transmissions=int(transactions["transmissions"][mine].sum()),
+                kind=name,
+                outcome=asked_outcome(seen.outcomes, errors, icmp, elsewhere, mapped, relayed),
+                requests=size - seen.outcomes.get("orphan", 0),
+                transmissions=packets,
                 outcomes=seen.outcomes,
                 errors=errors,
-                icmp=icmp,
-                mapped=mapped,
-                relayed=allocated,
-                rtt_min_s=float(np.nanmin(rtt)) if not np.isnan(rtt).all() else None,
+                icmp=at_most(icmp),
+                icmp_count=len(icmp),
+                mapped=mapped[0],
+                mapped_count=mapped[1],
+                relayed=relayed[0],
+                relayed_count=relayed[1],
+                rtt_min_s=None if rtt != rtt else rtt,
                 frames=tuple(seen.frames),
             )
         )
-    pools = transactions.pools
-    return tuple(
-        Server(
-            vantage=pools.texts.values[vantage],
-            server=pools.endpoints.text(server),
-            transport=TRANSPORT[transport] if transport >= 0 else "?",
-            clients=tuple(clients[vantage, server, transport]),
-            asked=tuple(kinds),
-        )
-        for (vantage, server, transport), kinds in asked.items()
+    return result
+
+
+def _relayed(transactions: Table, messages: Table, rows: Ints) -> Ints:
+    """For each of these transactions the address that its answer says was allocated; -1 where it says none."""
+    granted = messages.take((messages["relayed"] >= 0) & (messages["class"] == CLASS.index("success")))
+    if not len(granted):
+        return np.full(len(rows), MISSING)
+    answers = find(
+        (transactions["vantage"][rows], transactions["response_frame"][rows]), (granted["vantage"], granted["frame"])
     )
-
-
-def _relayed(messages: Table) -> dict[tuple[int, int], int]:
-    """Vantage and frame of answers to Allocate -> the relayed address."""
-    rows = np.flatnonzero((messages["relayed"] >= 0) & (messages["class"] == CLASS.index("success")))
-    keys = zip(messages["vantage"][rows].tolist(), messages["frame"][rows].tolist(), strict=True)
-    return dict(zip(keys, messages["relayed"][rows].tolist(), strict=True))
-
-
-def _told(
-    transactions: Table, rows: Any, relayed: dict[tuple[int, int], int]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The mapped and the relayed addresses that the answers tell."""
-    texts = transactions.pools.endpoints.texts
-    mapped = transactions["mapped"][rows]
-    keys = zip(transactions["vantage"][rows].tolist(), transactions["response_frame"][rows].tolist(), strict=True)
-    allocated = [relayed[key] for key in keys if key in relayed] if relayed else []
-    return (
-        tuple(texts(list(dict.fromkeys(mapped[mapped >= 0].tolist())))),
-        tuple(texts(list(dict.fromkeys(allocated)))),
-    )
+    addresses: Ints = pick(granted["relayed"], answers)
+    return addresses

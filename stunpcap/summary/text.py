@@ -104,8 +104,8 @@ def _lines(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
             yield from _session(session, paper, hints, several)
     yield from draw_rest(summary.findings, paper)
     yield from text_network.mappings(summary, paper, hints.mappings)
-    yield from text_network.servers(summary.servers, paper, several)
-    yield from draw_relays(summary.relays, paper, several)
+    yield from text_network.servers(summary, paper, several)
+    yield from draw_relays(summary, paper, several)
     yield from draw_opaque(summary, paper, several)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from stunpcap.summary.model import Asked, Seen, Server, Summary
+from stunpcap.summary.model import Asked, Seen, Summary
 from stunpcap.summary.model_captures import Capture
 from stunpcap.summary.opaque import probably_turn
 from stunpcap.summary.sessions import host
@@ -33,20 +33,24 @@ def mappings(summary: Summary, paper: Paper, more: str) -> Iterator[str]:
         yield from paper.wrap(f"{safe(one.base)}{where}: {one.said}", "  ", "      ")
         for seen in one.seen[:SEEN_ROWS]:
             yield from paper.wrap(_seen(seen), "    ", "      ")
-        if len(one.seen) > SEEN_ROWS:
-            yield f"    and as {len(one.seen) - SEEN_ROWS} other addresses"
-    if len(translated) > MAPPING_ROWS:
-        yield f"  and {len(translated) - MAPPING_ROWS} more: {more}"
+        if one.seen_count > SEEN_ROWS:
+            yield f"    and as {one.seen_count - SEEN_ROWS:,} other addresses"
+    total = sum(summary.behaviours.values()) - summary.behaviours.get("none", 0)
+    if total > MAPPING_ROWS:
+        yield f"  and {total - MAPPING_ROWS:,} more: {more}"
+    # How many of those that are left out are the capturing host's own is not known.
+    all_plain = len(summary.mappings) - len(translated) == summary.behaviours.get("none", 0)
     for vantage, bases in plain.items():
         where = f" (at {safe(vantage)})" if several else ""
-        yield from paper.wrap(f"not translated{where}: {listed(bases, 6)}", "  ", "    ")
+        some = listed(bases, 6) if all_plain else f"{', '.join(bases[:6])} and more: {more}"
+        yield from paper.wrap(f"not translated{where}: {some}", "  ", "    ")
 
 
 def _seen(seen: Seen) -> str:
     kept = (", port kept" if seen.port_kept else ", other port") if seen.translated else ""
     frame = f", frame {seen.first_frame}" if seen.first_frame else ""
     how = f"seen as {safe(seen.mapped)}" if seen.translated else "seen unchanged"
-    return f"{how} by {listed([safe(who) for who in seen.by])}{kept}{frame}"
+    return f"{how} by {listed([safe(who) for who in seen.by], of=seen.by_count)}{kept}{frame}"
 
 
 def _plain(summary: Summary) -> dict[str, list[str]]:
@@ -63,15 +67,15 @@ def _plain(summary: Summary) -> dict[str, list[str]]:
     return plain
 
 
-def servers(found: Sequence[Server], paper: Paper, several: bool) -> Iterator[str]:
+def servers(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
     """Which STUN and TURN servers were asked, and what they answered."""
-    if not found:
+    if not summary.servers:
         return
     yield ""
     yield paper.style("strong", "STUN and TURN servers asked")
-    for one in found[:SERVER_ROWS]:
+    for one in summary.servers[:SERVER_ROWS]:
         where = f", at {safe(one.vantage)}" if several else ""
-        clients = listed([safe(client) for client in one.clients])
+        clients = listed([safe(client) for client in one.clients], of=one.client_count)
         yield from paper.wrap(f"{safe(one.server)} ({one.transport}{where}) asked by {clients}", "  ", "      ")
         for asked in one.asked:
             state = _mark(asked)
@@ -81,8 +85,9 @@ def servers(found: Sequence[Server], paper: Paper, several: bool) -> Iterator[st
             first, *rest = paper.wrap(safe(asked.outcome) + frame, lead, " " * 8)
             yield first[: len(lead) - 2] + paper.style(state, first[len(lead) - 2 :])
             yield from (paper.style(state, line) for line in rest)
-    if len(found) > SERVER_ROWS:
-        yield f"  and {len(found) - SERVER_ROWS} more"
+    total = summary.count("servers")
+    if total > SERVER_ROWS:
+        yield f"  and {total - SERVER_ROWS:,} more: the command or frame `transactions`"
 
 
 def _mark(asked: Asked) -> str:

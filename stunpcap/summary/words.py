@@ -108,10 +108,10 @@ def error_words(code: int) -> str:
     return f"{code} {known.name}" if known else str(code)
 
 
-def listed(items: Sequence[str], most: int = 3) -> str:
-    """Some of the items, and how many more there are."""
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
+def listed(items: Sequence[str], most: int = 3, of: int = 0) -> str:
+    """Some of the items, and how many more there are; `of`: there are so many, not all of which are given."""
+    rest = max(of, len(items)) - most
+    return ", ".join(items[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def errors_said(errors: Sequence[ErrorAnswer], asked: str) -> str:
@@ -220,14 +220,14 @@ def asked_outcome(
     errors: Sequence[ErrorAnswer],
     icmp: Sequence[str],
     elsewhere: Sequence[str],
-    mapped: Sequence[str],
-    relayed: Sequence[str],
+    mapped: tuple[Sequence[str], int],
+    relayed: tuple[Sequence[str], int],
 ) -> str:
-    """What became of the requests of one kind to a server."""
+    """What became of the requests of one kind to a server; addresses with how many there are."""
     said = []
     if outcomes.get("success"):
-        told = f": seen as {listed(mapped, 2)}" if mapped else ""
-        told += f"{',' if told else ':'} relayed address {listed(relayed, 2)}" if relayed else ""
+        told = f": seen as {listed(mapped[0], 2, mapped[1])}" if mapped[0] else ""
+        told += f"{',' if told else ':'} relayed address {listed(relayed[0], 2, relayed[1])}" if relayed[0] else ""
         said.append(f"{outcomes['success']:,} answered{told}")
     if errors:
         said.append(errors_said(errors, "request"))
