@@ -15,7 +15,6 @@ from stunpcap.summary.terminal import Paper
 from stunpcap.summary.text import draw
 from tests.ice.transcript import read, transcript
 
-
 CALL = """
     A = 10.0.0.1:1000
     B = 10.0.0.2:2000
