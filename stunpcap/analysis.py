@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from stunpcap.ice.place import Place, find_place
 from stunpcap.ice.sessions import find_sessions
 from stunpcap.ice.transactions import correlate, mark_duplicates
 from stunpcap.media.build import build_media
+from stunpcap.record import record
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
 from stunpcap.stun.message import Message
@@ -26,7 +27,7 @@ from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tables:
     """Every table of a trace."""
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from stunpcap.record import record
 
 SAYS = ("delivered", "rewritten", "passed", "unheard", "lost", "rejected")
 """What evidence can say of the packets from `src` to `dst`."""
@@ -22,7 +22,7 @@ MEANING = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """One kind of evidence."""
 

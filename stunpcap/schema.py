@@ -8,9 +8,9 @@ This is the only place where columns are declared.  Tables are built, turned int
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from stunpcap.evidence import NAMES, SAYS, STRENGTH
+from stunpcap.record import record
 
 
 class Kind(enum.Enum):
@@ -45,7 +45,7 @@ DTYPES = {
 """Kind -> pandas dtype."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """One column of one frame."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from stunpcap.capture import open_capture
 from stunpcap.capture.records import Defect, Interface
+from stunpcap.record import record
 from stunpcap.schema import FRAMES, TRANSPORT
 from stunpcap.stun.columns import defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
@@ -52,7 +52,7 @@ class Origin(Protocol):
     def comments(self) -> dict[int, list[str]]: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Quote:
     """A STUN message quoted by an ICMP error."""
 
@@ -71,7 +71,7 @@ class Quote:
     """The four words of its transaction id; zeros if the quote is too short."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Vantage:
     """What one capture held."""
 

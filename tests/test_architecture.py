@@ -20,6 +20,7 @@ MODULES = {
 
 FLOORS = (
     "stunpcap.errors",
+    "stunpcap.record",
     "stunpcap.files",
     "stunpcap.sorting",
     "stunpcap.native",

@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+from stunpcap.record import record
 
 XZ_MEMORY = 1 << 28
 """Bytes of memory an xz decoder may take; the strongest preset needs 65 MiB."""
@@ -29,7 +30,7 @@ class Decoder(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Codec:
     """A compression."""
 

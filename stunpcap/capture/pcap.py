@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from stunpcap.capture.ending import note_end, zeros
 from stunpcap.capture.notes import Notes
@@ -18,13 +17,14 @@ from stunpcap.capture.rows import Rows
 from stunpcap.capture.window import Window
 from stunpcap.capture.words import BAD, FULL, LONGEST, NEED, ZEROS, word
 from stunpcap.kernels import kernel
+from stunpcap.record import record
 
 HEADER = 24
 LONGEST_PACKET = 262_144
 """Captured bytes of a packet that every reader of pcap accepts; beyond it only up to the file's own snap length."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variant:
     """One of the magics."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from stunpcap.record import record
 
 IntColumn = npt.NDArray[np.int64]
 
@@ -13,8 +15,7 @@ UNKNOWN, INBOUND, OUTBOUND = 0, 1, 2
 """Link-layer direction of a packet (pcapng `epb_flags`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """One capturing interface: the link type of its packets and what the file tells of it."""
 
     linktype: int
@@ -25,7 +26,7 @@ class Interface:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """A run of consecutive packets; packet i lies at `data[offset[i] : offset[i] + caplen[i]]`."""
 
@@ -52,8 +53,7 @@ class Block:
         return len(self.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Defect:
+class Defect(NamedTuple):
     """Something wrong with a capture file; reading went on, or ended here with all before it kept."""
 
     offset: int

@@ -11,7 +11,8 @@ import binascii
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from stunpcap.record import record
 
 HEAD = 1 << 16
 """Bytes that are looked at."""
@@ -19,7 +20,7 @@ ELSEWHERE = 'engine="pyshark", --engine pyshark for the command, may read it, as
 """What is said of captures that are beyond this reader."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kind:
     """A kind of file; it is one if its first bytes are any of `magic`, or if `test` says so of bytes and text."""
 

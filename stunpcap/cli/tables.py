@@ -24,7 +24,7 @@ NARROWEST = 8
 _NUMBERS = (Kind.INTEGER, Kind.COUNT, Kind.SECONDS, Kind.UNSIGNED)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Shown:
     """One column as text: a list of lines a row."""
 

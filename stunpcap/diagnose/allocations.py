@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find, group, maximum_in, pick
+from stunpcap.record import record
 from stunpcap.schema import ALLOCATION_STATE, CARRIER
 from stunpcap.table import MISSING, NAT
 
@@ -25,7 +25,7 @@ ASKED = 3
 EXPIRED = ALLOCATION_STATE.index("expired")
 
 
-@dataclass(frozen=True)
+@record
 class Traffic:
     """For each row of `allocations` when its packets were last seen; NaT where none was."""
 

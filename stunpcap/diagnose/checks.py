@@ -300,4 +300,5 @@ def _unknown_attributes(facts: Facts, vantage: int, frame: int) -> str:
     """What an answer says in UNKNOWN-ATTRIBUTES."""
     message = message_in(facts, vantage, frame, "error")
     said = message.get("UNKNOWN-ATTRIBUTES") if message else None
-    return ", ".join(f"0x{number:04X}" for number in said) if isinstance(said, tuple | list) else ""
+    numbers = [one for one in said if isinstance(one, int)] if isinstance(said, tuple) else []
+    return ", ".join(f"0x{number:04X}" for number in numbers)

@@ -8,13 +8,13 @@ knows of a transaction holds for the others that saw it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import ERROR, WARNING, Evidence
 from stunpcap.ice.columns import Ints, group
+from stunpcap.record import record
 from stunpcap.schema import CARRIER, PLACE
 from stunpcap.sorting import values_in
 from stunpcap.table import MISSING
@@ -25,7 +25,7 @@ LINES = 4
 """More lines of the same evidence than a person would read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case:
     """What belongs into one finding: rows of `transactions` or of `allocations`, of one session and one server."""
 

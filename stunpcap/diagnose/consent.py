@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, count_in, find, group, maximum_in, pick
 from stunpcap.ice.transactions import OUT
+from stunpcap.record import record
 from stunpcap.table import MISSING, NAT
 
 EXPIRES = 30 * SECOND
@@ -30,7 +31,7 @@ BUSY = 10
 FEW = 8
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Loss:
     """One direction of a nominated pair, in one capture, that fell silent."""
 

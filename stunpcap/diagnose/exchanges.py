@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from stunpcap.diagnose.facts import SECOND, Facts, Mask
 from stunpcap.ice.columns import Ints, count_in, group, minimum_in, translate
 from stunpcap.ice.transactions import OUT
 from stunpcap.ice.ways import NEVER
+from stunpcap.record import record
 from stunpcap.schema import CLASS
 from stunpcap.stun.defects import Defect
 from stunpcap.stun.message import Message
@@ -25,7 +25,7 @@ BURST_CHECKS = 5
 """Both agents together; consent makes two of them, or three with one that was lost."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checks:
     """A row for each transaction that is a check of a session, in the order of `transactions`."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from stunpcap.record import record
 from stunpcap.schema import CONFIDENCE, SEVERITY
 from stunpcap.table import MISSING, NAT
 
@@ -16,7 +17,7 @@ ERROR, WARNING, INFO = range(len(SEVERITY))
 HIGH, MEDIUM, LOW = range(len(CONFIDENCE))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """One thing that was seen."""
 
@@ -28,7 +29,7 @@ class Evidence:
     "Where to look; none if it is something that is missing."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hit:
     """What a rule found once."""
 
@@ -53,7 +54,7 @@ class Hit:
             raise ValueError(f"a finding without evidence: {self.summary}")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Finding:
     """A hit, by which rule, and what part it plays in its session."""
 

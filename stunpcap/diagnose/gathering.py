@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hi
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find
+from stunpcap.record import record
 from stunpcap.schema import CARRIER, OPAQUE, TRANSPORT
 from stunpcap.sorting import values_in
 from stunpcap.table import MISSING
@@ -35,7 +35,7 @@ CERTAIN = 5
 TCP = TRANSPORT.index("tcp")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Silent:
     """A server that never answered a client, and what else is known of it."""
 

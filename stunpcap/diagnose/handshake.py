@@ -7,7 +7,6 @@ repeated tells only that nothing came back.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, count_in, group
 from stunpcap.ice.ways import NEVER
+from stunpcap.record import record
 from stunpcap.table import MISSING, NAT
 
 REPEATS = 3
@@ -33,7 +33,7 @@ LARGE = 1100
 """Bytes of a datagram that a link with a small MTU, a tunnel say, may not carry."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Unfinished:
     """What a session's unfinished handshake comes to, over all captures."""
 

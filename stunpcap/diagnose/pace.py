@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, count_in, group, maximum_in, minimum_in, pick
 from stunpcap.ice.ways import NEVER
+from stunpcap.record import record
 from stunpcap.table import NAT
 
 SLOW = 5 * SECOND
@@ -33,7 +33,7 @@ SOON = 10 * SECOND
 """Browsers stop after 15 s; who stops sooner than this leaves out most of what a slow path needs."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Rows:
     """What became of the checks of each row of `pairs`, in time."""
 

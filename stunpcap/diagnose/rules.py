@@ -10,10 +10,10 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.finding import Hit
+from stunpcap.record import record
 from stunpcap.schema import SEVERITY
 
 PARTS = ("Evidence:", "Likely cause:", "Not to be confused with:", "What to try:")
@@ -47,7 +47,7 @@ FAMILIES = {
 Judge = Callable[[Facts], Iterator[Hit]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """One rule."""
 

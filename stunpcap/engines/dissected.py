@@ -11,10 +11,11 @@ import datetime
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from stunpcap.engines.feeding import ip_packet
+from stunpcap.record import record
 
 STUN_LAYERS = ("stun", "classicstun")
 ICMP_LAYERS = ("icmp", "icmpv6")
@@ -25,7 +26,7 @@ NO_RAW = (b"", 0)
 Fields = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StunLayer:
     """A STUN message, or ChannelData, and what tshark found inside it."""
 
@@ -54,7 +55,7 @@ class StunLayer:
             yield from layer.messages(depth + 1)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dissected:
     """What is taken of one packet."""
 

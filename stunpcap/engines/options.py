@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
+
+from stunpcap.record import record
 
 if TYPE_CHECKING:
     from stunpcap.table import Pools
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 ENGINES = ("native", "pyshark", "scapy")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """What the user wants of an engine; only pyshark's knows these."""
 

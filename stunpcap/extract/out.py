@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from stunpcap.extract.findings import comments, display_filter, rows_of
 from stunpcap.extract.packets import chosen, opened_again, read_by_others
 from stunpcap.extract.select import Selection, of_all, of_frames, of_session
 from stunpcap.files import whole_file, written
+from stunpcap.record import record
 from stunpcap.vantage import Vantage
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Written", "display_filter", "rows_of", "to_pcap", "to_scapy"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Written:
     """What an extract came to."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,12 @@ import numpy as np
 from stunpcap.capture import Capture, open_capture
 from stunpcap.errors import CaptureError
 from stunpcap.extract.select import Selection
+from stunpcap.record import record
 from stunpcap.vantage import Vantage
 from stunpcap.wire.belonging import Belonging
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Packet:
     """One packet, as it was captured."""
 

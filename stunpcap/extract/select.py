@@ -8,7 +8,6 @@ that it restarted, or that restarted it: what a session is a restart of is part 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from stunpcap.analysis import Tables
 from stunpcap.errors import UsageError
+from stunpcap.record import record
 from stunpcap.schema import CANDIDATE_TYPE, CARRIER, CLASS, TRANSPORT
 from stunpcap.table import MISSING, Table
 from stunpcap.vantage import Vantage
@@ -35,7 +35,7 @@ _WEB = 443
 """Encrypted connections to this port are hardly ever a relay's, and there are many."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Selection:
     """What is wanted of one capture."""
 

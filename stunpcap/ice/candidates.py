@@ -17,6 +17,7 @@ from stunpcap.ice.pairs import Directed
 from stunpcap.ice.place import Place
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.transactions import KIND, OUT, Correlated
+from stunpcap.record import record
 from stunpcap.schema import CANDIDATE_TYPE, KNOWN_FROM, MAPPING
 from stunpcap.sorting import distinct, in_order
 from stunpcap.table import MISSING, NAT, Pools, Table
@@ -30,7 +31,7 @@ GATHERING, CHECK, MAPPED, FROM_RELAY, SIGNALLING = range(len(KNOWN_FROM))
 NO_MAPPING, INDEPENDENT, BY_ADDRESS, BY_PORT, UNCLEAR = range(len(MAPPING))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Candidate:
     """One row of the frame in the making."""
 
@@ -44,7 +45,7 @@ class Candidate:
     transport: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """What a server told a client of one address."""
 
@@ -54,7 +55,7 @@ class Told:
     time: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Gathered:
     """What servers told."""
 

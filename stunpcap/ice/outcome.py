@@ -7,7 +7,6 @@ pair is left to try.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from stunpcap.ice.sessions import Agents
 from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import OUT, Correlated
 from stunpcap.ice.ways import NEVER
+from stunpcap.record import record
 from stunpcap.schema import DTLS, ROLE, SESSION_STATE
 from stunpcap.table import MISSING, NAT, Pools, Table
 
@@ -27,7 +27,7 @@ LEVEL = {name: code for code, name in enumerate(SESSION_STATE)}
 HANDSHAKE = {name: code for code, name in enumerate(DTLS)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Followed:
     """What the pairs of each session carried; `stunpcap.media`, above this floor, knows."""
 

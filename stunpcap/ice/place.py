@@ -7,11 +7,11 @@ or on its own link.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from stunpcap.record import record
 from stunpcap.schema import CARRIER, CLASS, CONFIDENCE, PLACE
 from stunpcap.table import Pools
 from stunpcap.vantage import Vantage
@@ -21,7 +21,7 @@ INITIAL_TTLS = (64, 128, 255)
 """What operating systems start with: Linux and macOS, Windows, some network gear."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where one capture was taken, and how that is known."""
 

@@ -37,7 +37,7 @@ _METHOD_KINDS = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Correlated:
     """Transactions, and which messages they consist of."""
 

@@ -6,13 +6,13 @@ answers, or media, may have gone there all the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from stunpcap.evidence import KINDS, NAMES, SAYS, STRENGTH
 from stunpcap.ice.columns import Ints, count_in, last_of, maximum_in, minimum_in
+from stunpcap.record import record
 from stunpcap.table import MISSING, NAT, Pools, Table
 
 NEVER = int(np.iinfo(np.int64).max)
@@ -22,7 +22,7 @@ _STRENGTH = np.array([STRENGTH.index(kind.strength) for kind in KINDS], np.int8)
 _SAYS = np.array([SAYS.index(kind.says) for kind in KINDS], np.int8)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ways:
     """Columns of all ways."""
 

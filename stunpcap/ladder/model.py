@@ -5,7 +5,7 @@ Texts that came from a wire are kept as they are; whoever draws them escapes the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from stunpcap.record import record
 
 FATES = {
     "seen": "captured, and nothing says that it failed",
@@ -25,7 +25,7 @@ NEVER_ARRIVED = ("lost", "rejected")
 """Fates whose arrow ends before it reaches the other lane."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lane:
     """One column of the diagram: an address of an agent, a NAT, or a server."""
 
@@ -46,7 +46,7 @@ class Lane:
     "The capture was taken there."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One arrow, or a fold: a line that stands for many that were alike."""
 
@@ -79,7 +79,7 @@ class Step:
     "Of an answer: the frame of its request."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ladder:
     """A session, or the requests of one client, as one capture saw it."""
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stunpcap.ladder.model import Lane
+from stunpcap.record import record
 from stunpcap.summary.pairs_text import kind_of
 from stunpcap.summary.sessions import UNKNOWN_PEER, host
 from stunpcap.summary.words import count
@@ -19,7 +20,7 @@ MOST_LANES = 4
 """Lanes of one agent, of one agent's NATs, and of servers; what is beyond shares lanes."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Facts:
     """What the tables tell of addresses."""
 
@@ -43,7 +44,7 @@ class Facts:
     """Hosts at which the capture was taken."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """The lanes that a packet passes on its way, in this order."""
 
@@ -55,7 +56,7 @@ class Route:
     target: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Parties:
     """The lanes, and which of them a packet passes."""
 

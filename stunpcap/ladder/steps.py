@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from stunpcap.ladder.model import NEVER_ARRIVED, Step
 from stunpcap.ladder.parties import Parties, Route
 from stunpcap.ladder.story import Fold, Run
 from stunpcap.ladder.words import answer_words, fold_words, request_words, silence_words
+from stunpcap.record import record
 from stunpcap.schema import TRANSACTION_KIND
 from stunpcap.summary.sessions import host
 from stunpcap.table import NAT, Table
@@ -20,7 +21,7 @@ from stunpcap.table import NAT, Table
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known:
     """What steps are made from, besides the transactions themselves."""
 

@@ -6,13 +6,13 @@ outcome.  Of a stream with many runs (loss comes and goes) the first ones and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from stunpcap.ice.columns import group
 from stunpcap.ladder.facts import CHECKS
+from stunpcap.record import record
 from stunpcap.schema import OUTCOME
 from stunpcap.table import Table
 
@@ -21,7 +21,7 @@ KEPT_RUNS = 3
 _SILENT = tuple(OUTCOME.index(level) for level in ("unanswered", "unfinished"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fold:
     """Requests that are not shown one by one."""
 
@@ -33,7 +33,7 @@ class Fold:
     """Packets beyond the first of each."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run:
     """Requests in a row that went alike: the first, and a fold of the others."""
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from stunpcap.ladder.model import CROSSED, NEVER_ARRIVED, Ladder, Lane, Step
+from stunpcap.record import record
 from stunpcap.summary.sessions import host
 from stunpcap.summary.terminal import Paper, cells, safe
 from stunpcap.table import when
@@ -45,7 +45,7 @@ MARKS = {
 """Part of an arrow -> the character, and what stands for it where the encoding has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Page:
     """How the lines are divided."""
 

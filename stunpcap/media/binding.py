@@ -9,7 +9,6 @@ Ends that were never checked as a pair may still be candidates of the two agents
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from stunpcap.ice.columns import Ints, count_in, find, first_of, group, maximum_
 from stunpcap.ice.pairs import Directed
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.ways import NEVER
+from stunpcap.record import record
 from stunpcap.sorting import ordered_by
 from stunpcap.table import MISSING, Table
 
@@ -26,7 +26,7 @@ MOST_SHARED = 64
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bound:
     """Columns of `streams`, `activity` and `dtls`, and who sent."""
 

@@ -3,8 +3,6 @@ of each session."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from stunpcap.ice.outcome import Followed
 from stunpcap.ice.pairs import Directed
 from stunpcap.ice.sessions import Agents
@@ -14,11 +12,12 @@ from stunpcap.media.handshakes import build_handshakes
 from stunpcap.media.names import build_names
 from stunpcap.media.records import build_records
 from stunpcap.media.use import build_activity, build_streams
+from stunpcap.record import record
 from stunpcap.table import Pools, Table
 from stunpcap.vantage import Vantage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Media:
     """These frames by name, and what followed in each session."""
 

@@ -111,7 +111,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Answers:
     """What was answered for a name."""
 

@@ -6,7 +6,6 @@ A retransmission is the same piece of the handshake in a new record; the same re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from stunpcap.ice.columns import Ints, first_of, group
 from stunpcap.media.binding import Binding
 from stunpcap.media.words import ALERTS, HANDSHAKES, LEVELS, VERSIONS
+from stunpcap.record import record
 from stunpcap.schema import CONTENT
 from stunpcap.sorting import distinct
 from stunpcap.table import MISSING, Pools, Table
@@ -26,7 +26,7 @@ CONTENTS = {20 + code: code for code in range(7)} | {dtls.HIDDEN: CONTENT.index(
 UNKNOWN = CONTENT.index("unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Records:
     """The records of all captures, in order of time at each."""
 

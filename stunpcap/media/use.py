@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from stunpcap.ice.columns import Ints, first_of, group
 from stunpcap.media.binding import Binding, Bound
+from stunpcap.record import record
 from stunpcap.sorting import ordered_by
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.vantage import Vantage
@@ -20,7 +20,7 @@ RTCP_FIRST = 192
 CARRYING = ("carrying_src", "carrying_dst")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Activity:
     """The frame, and what else is known of each row."""
 

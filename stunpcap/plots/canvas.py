@@ -12,7 +12,6 @@ import contextvars
 import functools
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from matplotlib import font_manager, rcParams
@@ -23,6 +22,7 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import ScaledTranslation
 
 from stunpcap.plots.styles import DARK_INK, DARK_PAPER, HUES, INK, PAPER, TONES, Style
+from stunpcap.record import record
 from stunpcap.stun.render import printable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ SMALL, NORMAL, LARGE = 8.0, 9.0, 10.5
 _offscreen: contextvars.ContextVar[bool] = contextvars.ContextVar("offscreen", default=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ground:
     """What is drawn on: light or dark."""
 

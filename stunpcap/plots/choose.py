@@ -7,13 +7,13 @@ several captures of a direction, the one at its sender knows most: what was sent
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stunpcap.errors import UsageError
 from stunpcap.ice.columns import Ints
+from stunpcap.record import record
 from stunpcap.schema import SESSION_STATE
 from stunpcap.summary import summarise
 from stunpcap.summary.model import Direction, Pair, Session
@@ -29,7 +29,7 @@ GATHERING_BEFORE = 60 * 10**9
 CANDIDATE_ORDER = ("host", "srflx", "prflx", "relay", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Way:
     """One direction of a pair, and the capture that tells of it."""
 
@@ -39,7 +39,7 @@ class Way:
     seen: Direction
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BothWays:
     """A pair with what the chosen captures tell of its two directions."""
 

@@ -9,10 +9,10 @@ Nothing is imported here: the terminal needs this table and must not wait for a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from stunpcap.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hue:
     """One colour on light and on dark ground, as `#rrggbb`: for text and lines, and for areas that are written on."""
 
@@ -39,7 +39,7 @@ PAPER, DARK_PAPER = "#ffffff", "#0d1117"
 INK, DARK_INK = HUES["black"].ink, HUES["black"].dark_ink
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tone:
     """How good news is: the symbol in front of it, with its stand-in in ASCII, and its colour."""
 
@@ -59,7 +59,7 @@ TONES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Style:
     """How one value of a closed set is shown."""
 

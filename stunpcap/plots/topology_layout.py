@@ -9,7 +9,7 @@ does not run through them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stunpcap.ladder.build import below
@@ -26,6 +26,7 @@ from stunpcap.plots.choose import (
     session_of,
     shown_state,
 )
+from stunpcap.record import record
 from stunpcap.summary.sessions import UNKNOWN_PEER, host
 from stunpcap.table import Table
 
@@ -39,7 +40,7 @@ ROW, OUTSIDE_ROW, SERVER_ROW = 0.9, 0.66, 0.95
 """Distances of addresses of an agent, of outside addresses of one NAT, and of a server and its relays."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """An address, or a server."""
 
@@ -56,7 +57,7 @@ class Node:
     y: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Link:
     """A line between nodes: checks in one direction, requests to a server, or what belongs together."""
 
@@ -81,7 +82,7 @@ class Link:
     vantage: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Topology:
     """All of it."""
 

@@ -6,10 +6,10 @@ markup, of our own renderer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from stunpcap.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Figure:
     """A drawing and what it says in words."""
 
@@ -25,7 +25,7 @@ class Figure:
     "The same as a table, where that can be had."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Head:
     """Head of a column of a table."""
 
@@ -38,7 +38,7 @@ class Head:
     "Addresses, ids: set in the type of code."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cell:
     """One cell of a table."""
 
@@ -51,7 +51,7 @@ class Cell:
     "Anchor in the page."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sheet:
     """A table."""
 
@@ -65,7 +65,7 @@ class Sheet:
     "Shown when asked for."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """Where to look in one capture."""
 
@@ -75,7 +75,7 @@ class Look:
     "Display filter for Wireshark; empty where there is no frame."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shown:
     """One piece of evidence."""
 
@@ -83,7 +83,7 @@ class Shown:
     look: Look
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One step of an advice, with lines of configuration."""
 
@@ -91,7 +91,7 @@ class Step:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A finding."""
 
@@ -109,7 +109,7 @@ class Part:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What happened, in a sentence."""
 
@@ -122,7 +122,7 @@ class Verdict:
     confidence: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Who:
     """One of the two agents."""
 
@@ -133,7 +133,7 @@ class Who:
     captured_at: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Account:
     """One direction of one pair: what became of its packets."""
 
@@ -142,7 +142,7 @@ class Account:
     look: Look
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chapter:
     """One session in full."""
 
@@ -165,7 +165,7 @@ class Chapter:
     sheets: tuple[Sheet, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Made:
     """How the report was made."""
 
@@ -176,7 +176,7 @@ class Made:
     "File and SHA-256, of those that are files."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """All that a report tells."""
 
@@ -195,5 +195,5 @@ class Report:
     "Servers, relays, mappings, flows."
     limits: tuple[str, ...]
     made: Made
-    styles: str = field(default="", repr=False)
+    styles: str = ""
     "CSS of the figures."

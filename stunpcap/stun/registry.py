@@ -11,8 +11,8 @@ Microsoft kept, see docs/stun.md), `zoom` (cookie-less messages of Zoom), and `i
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 
+from stunpcap.record import record
 from stunpcap.stun import values
 from stunpcap.stun.values import Decoder
 
@@ -35,7 +35,7 @@ def split_type(type: int) -> tuple[str, int]:
     return CLASSES[type >> 7 & 0b10 | type >> 4 & 0b01], type >> 2 & 0xF80 | type >> 1 & 0x070 | type & 0x00F
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Method:
     """A STUN method."""
 
@@ -46,7 +46,7 @@ class Method:
     "The document that defines it."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attribute:
     """A STUN attribute."""
 
@@ -65,7 +65,7 @@ class Attribute:
     context: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ErrorCode:
     """A STUN error code."""
 

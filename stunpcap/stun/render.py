@@ -37,7 +37,7 @@ def show_value(attribute: RawAttribute, value: Value) -> str:
     if isinstance(value, ErrorValue):
         known = registry.ERROR_BY_CODE.get(value.code)
         return printable(str(value)) + (f" ({known.name})" if known and known.name != value.reason else "")
-    if isinstance(value, tuple):
+    if type(value) is tuple:  # several values; one alone may be a named tuple
         if attribute.name == "UNKNOWN-ATTRIBUTES":
             return ", ".join(_attribute_name(v) if isinstance(v, int) else str(v) for v in value)
         return ", ".join(str(v) for v in value)

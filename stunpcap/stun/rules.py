@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Container
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from stunpcap.record import record
 from stunpcap.stun import registry, values
 
 RFC, CLASSIC, MS_TURN, ZOOM, ICE = range(5)
@@ -55,7 +55,7 @@ RARE = frozenset(
 """Attributes, most of them of TURN, that are too rare for columns: a message that has one is marked."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rules:
     """Rules by attribute and variant."""
 

@@ -1,12 +1,11 @@
-"""What attribute values are decoded into: small frozen classes, each with a text fit for one line."""
+"""What attribute values are decoded into: named tuples, each with a text fit for one line."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Address:
+class Address(NamedTuple):
     """A transport address; its text is `192.0.2.1:5000` or `[2001:db8::1]:5000`."""
 
     host: str
@@ -17,8 +16,7 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorValue:
+class ErrorValue(NamedTuple):
     """ERROR-CODE, RFC 8489 section 14.8."""
 
     code: int
@@ -30,8 +28,7 @@ class ErrorValue:
         return f"{self.code} {self.reason}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class FamilyError:
+class FamilyError(NamedTuple):
     """ADDRESS-ERROR-CODE, RFC 8656 section 18.12: why one of two address families was not allocated."""
 
     family: str
@@ -42,8 +39,7 @@ class FamilyError:
         return f"{self.family}: {self.code} {self.reason}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class Icmp:
+class Icmp(NamedTuple):
     """ICMP, RFC 8656 section 18.13: an ICMP error that the relay received for a packet to the peer."""
 
     type: int
@@ -55,8 +51,7 @@ class Icmp:
         return f"type {self.type}, code {self.code}, data {self.data}"
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRequest:
+class ChangeRequest(NamedTuple):
     """CHANGE-REQUEST, RFC 5780 section 7.2."""
 
     change_ip: bool
@@ -67,8 +62,7 @@ class ChangeRequest:
         return "change " + " and ".join(wanted) if wanted else "change nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class TransmitCounter:
+class TransmitCounter(NamedTuple):
     """TRANSACTION_TRANSMIT_COUNTER, RFC 7982 section 3.1."""
 
     requests: int
@@ -80,8 +74,7 @@ class TransmitCounter:
         return f"request {self.requests}, response {self.responses}"
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkInfo:
+class NetworkInfo(NamedTuple):
     """GOOG-NETWORK-INFO: libwebrtc's number and cost of the sender's local network."""
 
     network_id: int
@@ -92,8 +85,7 @@ class NetworkInfo:
         return f"network {self.network_id}, cost {self.cost}"
 
 
-@dataclass(frozen=True, slots=True)
-class PasswordAlgorithm:
+class PasswordAlgorithm(NamedTuple):
     """One entry of PASSWORD-ALGORITHM(S), RFC 8489 sections 14.11 and 14.12."""
 
     number: int
@@ -104,8 +96,7 @@ class PasswordAlgorithm:
         return f"{name} {self.parameters.hex()}".rstrip()
 
 
-@dataclass(frozen=True, slots=True)
-class EcnCheck:
+class EcnCheck(NamedTuple):
     """ECN-CHECK, RFC 6679 section 7.2.2."""
 
     valid: bool
@@ -117,8 +108,7 @@ class EcnCheck:
         return f"ECN {self.ecn:02b}" if self.valid else "ECN unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceNumber:
+class SequenceNumber(NamedTuple):
     """MS-Sequence Number of Microsoft's TURN: which connection, and the how manieth message on it."""
 
     connection_id: str
@@ -129,8 +119,7 @@ class SequenceNumber:
         return f"{self.number} on {self.connection_id}" if self.connection_id else str(self.number)
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceQuality:
+class ServiceQuality(NamedTuple):
     """MS-Service Quality of Microsoft's TURN: what the allocation is to carry."""
 
     stream: str

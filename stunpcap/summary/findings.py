@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from stunpcap.record import record
 from stunpcap.table import Table
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """A row of the frame `findings`."""
 

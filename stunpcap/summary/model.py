@@ -10,14 +10,15 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
+from stunpcap.record import record
 from stunpcap.summary.findings import Found
 from stunpcap.summary.model_captures import Capture, Damage
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ErrorAnswer:
     """Error responses with one code."""
 
@@ -26,7 +27,7 @@ class ErrorAnswer:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Direction:
     """The checks that went one way over a pair: a row of the frame `pairs`."""
 
@@ -62,7 +63,7 @@ class Direction:
     "Frames that show it: the first check, and the first answer of each kind."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pair:
     """A candidate pair as one capture saw it: A's address, B's address, and both directions."""
 
@@ -82,7 +83,7 @@ class Pair:
     b_to_a: Direction | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Agent:
     """One of the two agents of a session."""
 
@@ -96,7 +97,7 @@ class Agent:
     "Captures that were taken at this agent."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Session:
     """Two agents and one ICE generation: a row of the frame `sessions`, with its pairs."""
 
@@ -133,7 +134,7 @@ class Session:
     "Vantage -> the same as a display filter for Wireshark."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Seen:
     """One address that a base was seen as, and by whom."""
 
@@ -145,7 +146,7 @@ class Seen:
     first_frame: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mapping:
     """How others saw one local address."""
 
@@ -160,7 +161,7 @@ class Mapping:
     seen_count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """Requests of one kind to one server, and what it answered."""
 
@@ -184,7 +185,7 @@ class Asked:
     frames: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Server:
     """A STUN or TURN server, as one capture saw it."""
 
@@ -197,7 +198,7 @@ class Server:
     asked: tuple[Asked, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Relay:
     """An allocation on a TURN server, or the attempt to get one."""
 
@@ -221,7 +222,7 @@ class Relay:
     frames: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opaque:
     """A connection to a port at which TURN servers are found, hidden by `tls` or `dtls`."""
 
@@ -241,7 +242,7 @@ class Opaque:
     first_frame: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Summary:
     """All that an overview of a trace tells; sessions with the worst first."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from stunpcap.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Traffic:
     """What a capture holds besides STUN, in packets."""
 
@@ -27,7 +27,7 @@ class Traffic:
     "The conversations with most packets."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Conversation:
     """Both directions of a 5-tuple."""
 
@@ -42,7 +42,7 @@ class Conversation:
     "What most of its packets are: stun, dtls, rtp, …; or what its port stands for."
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Capture:
     """One capture and where it was taken."""
 
@@ -63,7 +63,7 @@ class Capture:
     traffic: Traffic
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Damage:
     """Something wrong with a file, its packets or messages: a row of the frame `defects`."""
 

@@ -11,10 +11,10 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from dataclasses import dataclass
 from typing import IO
 
 from stunpcap.plots.styles import TONES
+from stunpcap.record import record
 from stunpcap.stun.render import printable
 
 _SYMBOLS = {
@@ -49,7 +49,7 @@ def cells(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paper:
     """What is written on: how wide it is, and what it can show."""
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from stunpcap.plots.styles import SESSION_STATES
+from stunpcap.record import record
 from stunpcap.summary import text_network
 from stunpcap.summary.model import Pair, Session, Summary
 from stunpcap.summary.model_captures import Capture, Damage
@@ -33,7 +33,7 @@ STATE = {state: style.tone for state, style in SESSION_STATES.items()}
 _STATE_STYLE = {state: "failed" if tone == "bad" else tone for state, tone in STATE.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hints:
     """How to see more, in the words of where the text is shown."""
 

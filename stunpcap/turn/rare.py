@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
 
+from stunpcap.record import record
 from stunpcap.stun.message import Message
 from stunpcap.stun.valuetypes import Address, FamilyError
 from stunpcap.table import V4_PREFIX
@@ -13,7 +14,7 @@ from stunpcap.table import V4_PREFIX
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rare:
     """What one message says beyond the columns."""
 

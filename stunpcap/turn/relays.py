@@ -7,13 +7,14 @@ their addresses, and among these may be the requests to the next server.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from stunpcap.ice.columns import first_of, group
 from stunpcap.ice.transactions import correlate
+from stunpcap.record import record
 from stunpcap.sorting import values_in
 from stunpcap.table import Pools, Table, in_halves
 from stunpcap.turn.addresses import Resolver
@@ -27,7 +28,7 @@ METHODS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Relays:
     """What is known of relays."""
 

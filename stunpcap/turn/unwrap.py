@@ -7,7 +7,7 @@ had allocated; `stunpcap.turn.addresses` finds that out later, from the messages
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from stunpcap import kernels
 from stunpcap.kernels import kernel
+from stunpcap.record import record
 from stunpcap.schema import CARRIER
 from stunpcap.stun.columns import decode_messages
 from stunpcap.table import MISSING, Pools
@@ -30,7 +31,7 @@ COMPILE_ABOVE = 20_000
 """Relayed datagrams from which on compiled code is faster."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Carried:
     """The flows inside others.  They are numbered on from the last flow that came plain."""
 
@@ -49,7 +50,10 @@ class Carried:
         return len(self.parent)
 
 
-@dataclass(frozen=True, slots=True)
+_CARRIED, _ASIDE = (tuple(field.name for field in fields(kind)) for kind in (Carried, Aside))
+
+
+@record
 class Unwrapped:
     """Every message of a capture, whatever carried it."""
 
@@ -133,13 +137,13 @@ def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
     columns = parts[0]
     if len(parts) > 1:
         columns = {name: np.concatenate([part[name] for part in parts]) for name in columns}
-    carried = Carried(*(np.concatenate([getattr(level, name) for level in levels]) for name in Carried.__slots__))
+    carried = Carried(*(np.concatenate([getattr(level, name) for level in levels]) for name in _CARRIED))
     depths, legs = nesting(carried.parent, first)
     columns["depth"], columns["leg"] = depths[columns["flow"]], legs[columns["flow"]]
     if len(parts) > 1:
         order = np.lexsort((columns["offset"], columns["frame"]))  # what is inside lies behind its carrier's header
         columns = {name: values[order] for name, values in columns.items()}
-    aside = Aside(*(np.concatenate([getattr(one, name) for one in asides]) for name in Aside.__slots__))
+    aside = Aside(*(np.concatenate([getattr(one, name) for one in asides]) for name in _ASIDE))
     streams, activity = (np.concatenate(both) for both in zip(*uses, strict=True))
     return Unwrapped(columns, carried, aside, streams, activity)
 
@@ -147,7 +151,7 @@ def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
 def _aside(pieces: dict[str, Any]) -> Aside:
     """Those of relayed data that hold DTLS handshakes."""
     rows = np.flatnonzero(np.isin(pieces["kind"], (demux.HANDSHAKE, demux.BOTH)))
-    return Aside(**{name: np.asarray(pieces[name], np.int64)[rows] for name in Aside.__slots__})
+    return Aside(**{name: np.asarray(pieces[name], np.int64)[rows] for name in _ASIDE})
 
 
 _ROWS = ("frame", "time_ns", "flow", "offset", "captured", "length", "kind", "ttl", "direction", "ip_id")

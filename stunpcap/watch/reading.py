@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO
 
 from stunpcap.capture import Capture, open_capture
 from stunpcap.capture.ending import CUT
 from stunpcap.capture.records import Defect, Interface
 from stunpcap.errors import StunpcapError
+from stunpcap.record import record
 from stunpcap.table import Pools
 from stunpcap.vantage import Vantage, assemble
 from stunpcap.wire.scan import Scanner
@@ -24,7 +25,7 @@ from stunpcap.wire.scan import Scanner
 BLOCK_BYTES = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Origin:
     """What is known of a capture besides its packets, as it stood once; see `vantage.Origin`."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from stunpcap.record import record
 from stunpcap.wire.framing import (
     COUNTED,
     DECIDES,
@@ -33,7 +34,7 @@ CONNECTION_BOUND = b"\x01\x0b"
 """Type of the success response to ConnectionBind."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unit:
     """A message or packet from a stream, as if it were the payload of a datagram."""
 
@@ -44,7 +45,7 @@ class Unit:
     """True length; the payload is shorter where the capture has only its beginning."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Losses:
     """What could not be read: how often, how many bytes, and the mark of the first segment that showed it."""
 
@@ -59,7 +60,7 @@ class Losses:
         self.mark = min(self.mark, mark) if self.mark else mark
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Connection:
     """What both directions know."""
 
@@ -68,7 +69,7 @@ class Connection:
     cutters: list[Cutter] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Output:
     """Where the cutters write to."""
 
@@ -77,7 +78,7 @@ class Output:
     """Places where boundaries got lost: behind missing bytes, or where what followed was no frame."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Cutter:
     """One direction; it `begins` at a boundary if the beginning of the connection was captured."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from stunpcap.record import record
 from stunpcap.wire.counters import (
     COUNTERS,
 )
@@ -18,8 +20,7 @@ from stunpcap.wire.segments import (
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class IcmpError:
+class IcmpError(NamedTuple):
     """An ICMP error and the datagram that it quotes."""
 
     frame: int
@@ -39,7 +40,7 @@ def _nothing() -> Ints:
     return np.zeros(0, np.int64)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Aside:
     """Datagrams kept for others than the decoder of STUN: those with DTLS handshakes (`demux.HANDSHAKE`, `BOTH`) and
     mDNS.  The columns are those of `Datagrams`."""
@@ -53,7 +54,7 @@ class Aside:
     kind: Ints = field(default_factory=_nothing)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Datagrams:
     """Everything kept of one capture.  The datagrams are those with STUN."""
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from stunpcap.record import record
+
 MAX_PENDING = 4096
 """Packets in pieces kept at a time; beyond that the oldest is given up."""
 MAX_BYTES = 32 << 20
@@ -22,7 +24,7 @@ WHOLE, MISSING, REPEATED, BROKEN = range(4)
 """How it ended: whole; pieces are missing; a piece captured once more after its packet was whole; no valid piece."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reassembled:
     """An IP packet in one piece, or its beginning; `packet` is empty where not even that was captured."""
 
@@ -34,7 +36,7 @@ class Reassembled:
     direction: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Pieces:
     """What has been seen of one fragmented packet."""
 
@@ -155,7 +157,7 @@ class Reassembler:
         return Reassembled(ending, packet, wire_length, pieces.frame, pieces.time_ns, pieces.direction)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fragment:
     """One fragment taken apart."""
 

@@ -5,7 +5,7 @@ Numbers are the LINKTYPE_ values of capture files (https://www.tcpdump.org/linkt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from stunpcap.record import record
 
 (
     NOTHING,
@@ -33,7 +33,7 @@ from dataclasses import dataclass
 """Layers that `stunpcap.wire.layers.dissect` can stand at.  NOTHING: a link type it does not know."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LinkType:
     """One link type of capture files."""
 

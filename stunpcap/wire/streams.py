@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
+from operator import attrgetter
 
+from stunpcap.record import record
 from stunpcap.wire.cutting import Connection, Cutter, Losses, Mark, Output, Unit
 from stunpcap.wire.framing import FAR, UNKNOWN
 
@@ -25,17 +27,17 @@ MAX_CONNECTIONS = 1 << 16
 _WORD = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record
 class _Piece:
     """Bytes that came before their turn; `length` counts those cut by the snap length, too."""
 
     at: int
     length: int
-    payload: bytes = field(compare=False)
-    mark: Mark = field(compare=False)
+    payload: bytes
+    mark: Mark
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Stream:
     """One direction."""
 
@@ -53,7 +55,7 @@ class _Stream:
         return len(self.cutter.buffer) + self.held_bytes
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Connection:
     shared: Connection = field(default_factory=Connection)
     streams: dict[int, _Stream] = field(default_factory=dict)
@@ -200,7 +202,7 @@ class Streams:
             new.append((at, stop))
         for begin, end in new:
             part = piece.payload[begin - piece.at : end - piece.at]
-            insort(stream.held, _Piece(begin, end - begin, part, piece.mark))
+            insort(stream.held, _Piece(begin, end - begin, part, piece.mark), key=attrgetter("at"))
             stream.held_bytes += len(part)
 
     def _release(self, stream: _Stream, mark: Mark | None) -> None:
