@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_address
 
 import numpy as np
 
 from stunpcap.ice.columns import Ints, count_in
+from stunpcap.record import record
 from stunpcap.summary.crowd import Mask
 from stunpcap.summary.model_captures import Capture
 from stunpcap.table import Table
 from stunpcap.turn.rare import address_words
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Around:
     """What belongs to sessions."""
 

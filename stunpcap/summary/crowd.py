@@ -8,7 +8,6 @@ beside each list how many there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap.ice.columns import Ints, count_in, first_of, group
+from stunpcap.record import record
 from stunpcap.sorting import in_order, ordered_by
 
 LISTED = 1000
@@ -51,7 +51,7 @@ def choose(order: Ints, whole: Mask | None, *telling: Any) -> Ints:
     return order[listed[order]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Few:
     """The distinct values of each group, `LISTED` at most."""
 

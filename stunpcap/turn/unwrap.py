@@ -22,7 +22,7 @@ from stunpcap.table import MISSING, Pools
 from stunpcap.wire import demux
 from stunpcap.wire.channels import DEEPEST, channel_header
 from stunpcap.wire.counters import COUNTERS, count_packet, count_relayed
-from stunpcap.wire.datagrams import Aside, Datagrams
+from stunpcap.wire.datagrams import ASIDE, Aside, Datagrams
 from stunpcap.wire.following import NOTE, Following, note_unit
 
 Ints = npt.NDArray[np.int64]
@@ -50,7 +50,7 @@ class Carried:
         return len(self.parent)
 
 
-_CARRIED, _ASIDE = (tuple(field.name for field in fields(kind)) for kind in (Carried, Aside))
+_CARRIED = tuple(column.name for column in fields(Carried))
 
 
 @record
@@ -143,7 +143,7 @@ def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
     if len(parts) > 1:
         order = np.lexsort((columns["offset"], columns["frame"]))  # what is inside lies behind its carrier's header
         columns = {name: values[order] for name, values in columns.items()}
-    aside = Aside(*(np.concatenate([getattr(one, name) for one in asides]) for name in _ASIDE))
+    aside = Aside(*(np.concatenate([getattr(one, name) for one in asides]) for name in ASIDE))
     streams, activity = (np.concatenate(both) for both in zip(*uses, strict=True))
     return Unwrapped(columns, carried, aside, streams, activity)
 
@@ -151,7 +151,7 @@ def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
 def _aside(pieces: dict[str, Any]) -> Aside:
     """Those of relayed data that hold DTLS handshakes."""
     rows = np.flatnonzero(np.isin(pieces["kind"], (demux.HANDSHAKE, demux.BOTH)))
-    return Aside(**{name: np.asarray(pieces[name], np.int64)[rows] for name in _ASIDE})
+    return Aside(**{name: np.asarray(pieces[name], np.int64)[rows] for name in ASIDE})
 
 
 _ROWS = ("frame", "time_ns", "flow", "offset", "captured", "length", "kind", "ttl", "direction", "ip_id")

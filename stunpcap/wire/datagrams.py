@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +52,9 @@ class Aside:
     captured: Ints = field(default_factory=_nothing)
     length: Ints = field(default_factory=_nothing)
     kind: Ints = field(default_factory=_nothing)
+
+
+ASIDE = tuple(column.name for column in fields(Aside))
 
 
 @record

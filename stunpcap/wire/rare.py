@@ -6,8 +6,8 @@ What comes out of these are packets again; they wait here to be scanned like oth
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+from stunpcap.record import record
 from stunpcap.wire import layers
 from stunpcap.wire.datagrams import IcmpError
 from stunpcap.wire.fragments import Reassembled, Reassembler, split_fragment
@@ -24,7 +24,7 @@ from stunpcap.wire.walk import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Packet:
     """A packet within, or made of, others: it is scanned on its own, under the frame it came with."""
 

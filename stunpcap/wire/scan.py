@@ -20,7 +20,7 @@ from stunpcap.wire import demux, layers
 from stunpcap.wire.channels import KEY
 from stunpcap.wire.counters import ACTIVE
 from stunpcap.wire.cutting import Unit
-from stunpcap.wire.datagrams import Aside, Datagrams
+from stunpcap.wire.datagrams import ASIDE, Aside, Datagrams
 from stunpcap.wire.flowtable import FlowTable
 from stunpcap.wire.following import NOTE, Following
 from stunpcap.wire.keeping import Kept
@@ -276,7 +276,7 @@ class Scanner:
         flows.counters[:, ACTIVE:] = 0  # places in tables that are gone now
         return Datagrams(
             **self._kept.stun.finish(number),
-            aside=Aside(**{name: others[name] for name in Aside.__slots__}),
+            aside=Aside(**{name: others[name] for name in ASIDE}),
             streams=streams,
             activity=activity,
             payload=self._kept.payload(),
