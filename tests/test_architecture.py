@@ -199,6 +199,27 @@ def public(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
                 yield from public(child, f"{prefix}.{child.name}")
 
 
+FROZEN = {
+    "stunpcap.diagnose.facts.Facts": "keeps properties once they are worked out",
+    "stunpcap.stun.attributes.RawAttribute": "users print and compare it",
+    "stunpcap.stun.message.Message": "users print and compare it",
+}
+"""Frozen dataclasses, which Python makes three times as slowly as a `@record` whenever the command starts, and why."""
+
+
+def test_classes_are_quick_to_make() -> None:
+    slow = set()
+    for module, tree in trees().items():
+        for node in ast.walk(tree):
+            for decorator in node.decorator_list if isinstance(node, ast.ClassDef) else ():
+                how = ast.unparse(decorator)
+                if how.startswith("dataclass") and how != "dataclass(slots=True, eq=False)":
+                    slow.add(f"{module}.{node.name}")
+    assert slow == set(FROZEN), (
+        "a @record, a NamedTuple or @dataclass(slots=True, eq=False), as docs/architecture.md says"
+    )
+
+
 DOCUMENTED_BY_PROTOCOL = {"decompress", "eof", "needs_input", "unused_data"}
 """`capture.codecs.Decoder`, which has the shape of the standard library's decompressors."""
 

@@ -1,4 +1,4 @@
-"""What a report consists of: frozen dataclasses of plain texts and numbers.
+"""What a report consists of: records of plain texts and numbers.
 
 Texts are as they came, from the wire or from us: whoever lays a report out escapes all of them.  Only `Figure.svg` is
 markup, of our own renderer.

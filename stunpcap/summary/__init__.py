@@ -1,6 +1,6 @@
 """A trace as plain data: what `stunpcap summary --json` prints, and what every overview is drawn from.
 
-`summarise` turns tables into dataclasses; the text for a terminal (`stunpcap.summary.text`) and the HTML for a notebook
+`summarise` turns tables into records; the text for a terminal (`stunpcap.summary.text`) and the HTML for a notebook
 (`stunpcap.notebook`) only lay them out.  Nothing here imports pandas, and this module not even NumPy: the command's
 error messages need `stunpcap.summary.terminal` alone.
 """

@@ -1,4 +1,4 @@
-"""What a summary consists of: frozen dataclasses that turn into JSON as they stand.
+"""What a summary consists of: records that turn into JSON as they stand.
 
 Times are ISO 8601 texts (UTC, nanoseconds), durations seconds, addresses texts as in the frames; None is not known.
 Lists that grow with the clients of a server are bounded (`stunpcap.summary.crowd`): a number beside them, or

@@ -1,4 +1,4 @@
-"""What a summary tells of the captures themselves; the same kind of dataclasses as in `stunpcap.summary.model`."""
+"""What a summary tells of the captures themselves; the same kind of records as in `stunpcap.summary.model`."""
 
 from __future__ import annotations
 
