@@ -99,7 +99,7 @@ def test_what_became_of_checks(row: dict[str, object], evidence: dict[str, objec
 def test_how_a_session_ended(
     state: str, time: float | None, pairs: int, one_way: int, both_ways: int, says: str
 ) -> None:
-    assert session_said({"state": state, "time_to_connect_s": time}, pairs, one_way, both_ways) == says
+    assert session_said(state, time, pairs, one_way, both_ways) == says
 
 
 def test_durations() -> None:

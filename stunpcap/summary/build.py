@@ -38,9 +38,7 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
     about = around(tables.pairs, session)
     captures = build_captures(tables.vantages, trace.sources)
     findings = build_findings(tables.findings)
-    sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions, captures, findings)
-    if session is not None:
-        sessions = tuple(one for one in sessions if one.session_id == session)
+    sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions, captures, findings, session)
     states = [one.state for one in sessions]
     mappings, behaviours = build_mappings(tables.mappings, captures, about)
     servers, server_count = build_servers(tables.transactions, tables.messages, about)

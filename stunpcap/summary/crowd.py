@@ -8,7 +8,6 @@ beside each list how many there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from stunpcap.ice.columns import Ints, count_in, first_of, group
 from stunpcap.record import record
 from stunpcap.sorting import in_order, ordered_by
+from stunpcap.summary.columns import bounds, split
 
 LISTED = 1000
 """Entries of a list that grows with the clients of a server."""
@@ -87,13 +87,3 @@ def few(groups: Ints, count: int, values: Any, first: Any = None) -> Few:
         listed[order] = np.arange(len(rows)) - begins[groups[rows]] < LISTED
         rows = rows[listed]
     return Few(rows, bounds(groups[rows], count), totals.tolist())
-
-
-def bounds(groups: Ints, count: int) -> Ints:
-    """Where each of the groups begins, and where the last one ends; the rows are in order of their groups."""
-    return np.searchsorted(groups, np.arange(count + 1))
-
-
-def split(ends: Ints, values: Sequence[T]) -> list[tuple[T, ...]]:
-    """Values in order of their groups, group by group."""
-    return [tuple(values[begin:end]) for begin, end in pairwise(ends.tolist())]

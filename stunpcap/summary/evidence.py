@@ -9,6 +9,7 @@ import numpy as np
 from stunpcap.ice.columns import Ints, count_in, first_of, group
 from stunpcap.ice.transactions import OUT
 from stunpcap.schema import OUTCOME
+from stunpcap.sorting import in_order
 from stunpcap.summary.model import ErrorAnswer
 from stunpcap.summary.words import error_words
 from stunpcap.table import MISSING, NAT, Table
@@ -59,27 +60,29 @@ def collect(table: Table, rows: Ints, groups: Ints, count: int) -> list[Evidence
     # An orphan with a code is an error response, too, to a check that was not captured.
     code = np.where(np.isin(outcome, [OUT["error"], OUT["orphan"]]), table["error_code"][rows], MISSING)
     kinds, n_kinds = group(groups, outcome, code, source, target, table["icmp"][rows])
-    order = np.argsort(table["first_time"][rows], kind="stable")
-    firsts = first_of(kinds, n_kinds, order)
-    sizes = count_in(kinds, n_kinds)
-    for kind in np.argsort(table["first_time"][rows[firsts]], kind="stable").tolist():
-        at, size = int(firsts[kind]), int(sizes[kind])
-        row, entry = int(rows[at]), found[int(groups[at])]
-        name = OUTCOME[int(outcome[at])]
+    firsts = first_of(kinds, n_kinds, in_order(table["first_time"][rows]))
+    in_time = in_order(table["first_time"][rows[firsts]])
+    at = firsts[in_time]
+    names = ("icmp", "src", "dst", "request_frame", "response_frame", "icmp_frame")
+    columns = [groups[at], outcome[at], code[at], count_in(kinds, n_kinds)[in_time], source[at], target[at]]
+    columns += [table[name][rows[at]] for name in names]
+    for number, result, error, size, answer_src, answer_dst, icmp, src, dst, *frames in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
+        entry, name = found[number], OUTCOME[result]
         entry.outcomes[name] = entry.outcomes.get(name, 0) + size
-        if name == "error" or code[at] >= 0:
-            entry.errors[int(code[at])] = entry.errors.get(int(code[at]), 0) + size
-        if table["icmp"][row] >= 0:
-            words = texts[table["icmp"][row]]
-            entry.icmp[words] = entry.icmp.get(words, 0) + size
-        if other[at]:
-            if source[at] != table["dst"][row]:
-                entry.answered_from[endpoints.text(int(source[at]))] = None
-            if target[at] != table["src"][row]:
-                entry.answered_to[endpoints.text(int(target[at]))] = None
+        if name == "error" or error >= 0:
+            entry.errors[error] = entry.errors.get(error, 0) + size
+        if icmp >= 0:
+            entry.icmp[texts[icmp]] = entry.icmp.get(texts[icmp], 0) + size
+        if name == "other-address":
+            if answer_src != dst:
+                entry.answered_from[endpoints.text(answer_src)] = None
+            if answer_dst != src:
+                entry.answered_to[endpoints.text(answer_dst)] = None
         # What was still open at the end shows nothing where there is anything else.
         if len(entry.frames) < 8 and (name != "unfinished" or not entry.frames):
-            entry.add_frames(*(int(table[column][row]) for column in ("request_frame", "response_frame", "icmp_frame")))
+            entry.add_frames(*frames)
     return found
 
 

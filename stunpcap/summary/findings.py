@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stunpcap.record import record
+from stunpcap.summary.columns import from_columns
 from stunpcap.table import Table
 
 
@@ -30,15 +31,12 @@ class Found:
 
 def build_findings(table: Table) -> dict[int | None, tuple[Found, ...]]:
     """Session -> its findings, the cause first; under None those about no session."""
+    columns = {name: table.values(name) for name in table.schema}
+    columns["evidence"] = [tuple(filter(None, (text or "").split("\n"))) for text in columns["evidence"]]
+    columns["advice"] = [steps(text or "") for text in columns["advice"]]
+    columns["frames"] = list(map(tuple, columns["frames"]))
     by_session: dict[int | None, list[Found]] = {}
-    for row in table.records():
-        found = Found(
-            **{name: row[name] for name in ("name", "severity", "confidence", "part", "session_id", "pair_id")},
-            **{name: row[name] for name in ("src", "dst", "summary", "story", "vantage", "time")},
-            evidence=tuple(filter(None, (row["evidence"] or "").split("\n"))),
-            advice=steps(row["advice"] or ""),
-            frames=tuple(row["frames"]),
-        )
+    for found in from_columns(Found, columns):
         by_session.setdefault(found.session_id, []).append(found)
     return {session: tuple(found) for session, found in by_session.items()}
 

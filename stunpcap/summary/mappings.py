@@ -10,7 +10,8 @@ from stunpcap.ice.columns import Ints, count_in, first_of, group
 from stunpcap.schema import MAPPING
 from stunpcap.sorting import in_order, ordered_by
 from stunpcap.summary.around import Around, taken_there
-from stunpcap.summary.crowd import bounds, choose, few, split
+from stunpcap.summary.columns import bounds, split
+from stunpcap.summary.crowd import choose, few
 from stunpcap.summary.model import Mapping, Seen
 from stunpcap.summary.model_captures import Capture
 from stunpcap.summary.words import BEHAVIOUR

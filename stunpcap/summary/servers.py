@@ -11,7 +11,8 @@ from stunpcap.ice.transactions import OUT
 from stunpcap.schema import CLASS
 from stunpcap.sorting import in_order, ordered_by
 from stunpcap.summary.around import Around
-from stunpcap.summary.crowd import at_most, bounds, choose, few, split
+from stunpcap.summary.columns import bounds, split
+from stunpcap.summary.crowd import at_most, choose, few
 from stunpcap.summary.evidence import collect
 from stunpcap.summary.model import Asked, Server
 from stunpcap.summary.words import asked_outcome

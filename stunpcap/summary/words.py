@@ -186,10 +186,17 @@ def _repeated(row: Dict[str, Any], silent: int) -> str:
     return f" sent {row['transmissions']} times" if silent == 1 else f" ({row['transmissions']:,} packets)"
 
 
-def session_said(row: Dict[str, Any], pairs: int, one_way: int, both_ways: int) -> str:
-    """How a session ended; the last two say on how many pairs checks succeeded in one direction only, or in both."""
-    connecting = row["time_to_connect_s"]
-    match row["state"]:
+def session_said(state: str, connecting: float | None, pairs: int, one_way: int, both_ways: int) -> str:
+    """How a session ended.
+
+    Parameters
+    ----------
+    connecting
+        `time_to_connect_s`.
+    one_way, both_ways
+        On how many pairs checks succeeded in one direction only, or in both.
+    """
+    match state:
         case "connected" if connecting is not None:
             return f"connected after {seconds(connecting)}"
         case "connected":
