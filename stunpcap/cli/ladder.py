@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stunpcap.cli.options import SESSION, TRACES, open_trace, reading_options
-from stunpcap.cli.output import write
+from stunpcap.cli.output import write, write_json
 
 
 @click.command(short_help="The course of a session as a sequence diagram.")
@@ -56,16 +56,12 @@ def ladder(
 
     from stunpcap.ladder import build_ladder
     from stunpcap.ladder.text import MARKS, NARROWEST, WIDEST, draw_ladder
-    from stunpcap.summary.model import shallow
     from stunpcap.summary.terminal import can_show, paper_for
 
     trace = open_trace(traces, names, passwords, passwords_file)
     found = build_ladder(trace, session=session, vantage=vantage, full=full, limit=limit)
     if as_json:
-        import json
-
-        indent = 2 if sys.stdout.isatty() else None
-        write(json.dumps(found, default=shallow, indent=indent, allow_nan=False) + "\n")
+        write_json(found)
         return
     paper = paper_for(sys.stdout, narrowest=NARROWEST, widest=WIDEST)
     marks = "".join(both[0] for both in MARKS.values())

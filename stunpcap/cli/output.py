@@ -25,6 +25,25 @@ def write(text: str) -> None:
         raise ReaderGoneError from None
 
 
+def write_json(found: object) -> None:
+    """Print dataclasses as one JSON object in ASCII: indented on a terminal, on one line elsewhere."""
+    import json
+
+    import orjson
+
+    from stunpcap.summary.model import shallow
+
+    indented = sys.stdout.isatty()
+    try:
+        text = orjson.dumps(found, option=orjson.OPT_INDENT_2 if indented else None).decode()
+    except orjson.JSONEncodeError:  # names of files may hold bytes that are no text
+        text = ""
+    if not text or not text.isascii() or "\x7f" in text:
+        # What would move a terminal's cursor is escaped, as all is that is not ASCII.
+        text = json.dumps(found, default=shallow, indent=2 if indented else None, allow_nan=False)
+    write(text + "\n")
+
+
 def write_lines(lines: Iterable[str]) -> None:
     """Print lines."""
     for line in lines:

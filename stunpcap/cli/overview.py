@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stunpcap.cli.options import FAIL_ON, SESSION, TRACES, failing, open_trace, reading_options
-from stunpcap.cli.output import write
+from stunpcap.cli.output import write, write_json
 
 
 @click.command(short_help="What happened: sessions, pairs, directions.")
@@ -48,18 +48,13 @@ def summary(
     import sys
 
     from stunpcap.summary import summarise
-    from stunpcap.summary.model import shallow
 
     trace = open_trace(traces, names, passwords, passwords_file)
     found = summarise(trace, session=session)
     chosen = trace if session is None else trace.select(session=session)
     status = failing(chosen.table("findings"), fail_on)
     if as_json:
-        import json
-
-        # Indented for people only: it takes the encoder several times as long.
-        indent = 2 if sys.stdout.isatty() else None
-        write(json.dumps(found, default=shallow, indent=indent, allow_nan=False) + "\n")
+        write_json(found)
         return status
     from stunpcap.summary.terminal import paper_for
     from stunpcap.summary.text import command_hints, draw

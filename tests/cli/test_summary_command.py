@@ -103,6 +103,20 @@ def test_json_is_the_summary(run: Run) -> None:
     assert json.loads(run("summary", "--json", DEAD).out) == json.loads(json.dumps(asdict(found)))
 
 
+@pytest.mark.parametrize("name", ["plain", "caf\u00e9 \U0001f4de", "delete\x7f", "no\udcfftext", "\x9b2J\u202e"])
+def test_json_is_ascii_whatever_is_in_names(run: Run, make: Make, name: str) -> None:
+    """Encoders differ: a byte that is no text, a control character, what is not ASCII."""
+    done = run("summary", "--json", "--name", name, make("0.0 10.0.0.1:1 > 10.0.0.2:2 request t1 user=b:a\n60.0 end"))
+    assert done.status == 0
+    assert all(" " <= character <= "~" for character in done.out.removesuffix("\n"))
+    assert [capture["vantage"] for capture in json.loads(done.out)["captures"]] == [name]
+
+
+def test_json_on_a_terminal_is_indented(in_terminal: Run) -> None:
+    out = in_terminal("summary", "--json", DEAD).out.replace("\r\n", "\n")
+    assert out == json.dumps(json.loads(out), indent=2) + "\n"
+
+
 def test_ascii_has_words_and_symbols_still() -> None:
     text = draw(summarise(stunpcap.read(DEAD)), Paper(80, unicode=False))
     assert text.isascii()
