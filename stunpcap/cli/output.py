@@ -26,7 +26,7 @@ def write(text: str) -> None:
 
 
 def write_json(found: object) -> None:
-    """Print dataclasses as one JSON object in ASCII: indented on a terminal, on one line elsewhere."""
+    """Print records as one JSON object in ASCII: indented on a terminal, on one line elsewhere."""
     import json
 
     import orjson
