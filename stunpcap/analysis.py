@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,11 +20,13 @@ from stunpcap.media.build import build_media
 from stunpcap.record import record
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
-from stunpcap.stun.message import Message
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.turn.relays import follow_relays, mark_legs
 from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
+
+if TYPE_CHECKING:
+    from stunpcap.stun.message import Message
 
 
 @record
@@ -89,7 +91,7 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
 
     mark_duplicates(messages, extra["ip_id"])
     bytes_of = _reader(vantages)
-    relays = follow_relays(vantages, messages, extra, lambda row: Message.parse(bytes_of(row)), pools)
+    relays = follow_relays(vantages, messages, extra, lambda row: _parse(bytes_of(row)), pools)
     vantages = relays.vantages
     mark_legs(messages, extra["leg"], extra["depth"])
     flows = _join("flows", [vantage.flows for vantage in vantages], pools)
@@ -156,6 +158,12 @@ def _reader(vantages: Sequence[Vantage]) -> Any:
         return vantage.payload[offset : offset + size]
 
     return bytes_of
+
+
+def _parse(data: bytes) -> Message:
+    from stunpcap.stun.message import Message  # few captures have one that is too rare for columns
+
+    return Message.parse(data)
 
 
 def _vantages(

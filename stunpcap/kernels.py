@@ -14,7 +14,6 @@ without the kept code.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import sys
 import threading
@@ -101,7 +100,7 @@ class Kernel(Generic[R]):
         if not kinds:
             return None
         found = native.load(self._name, kinds, fingerprint())
-        if found is None and importlib.util.find_spec("numba"):
+        if found is None and _has_numba():
             _announce()
             found = native.keep(self._name, self.function, kinds, fingerprint(), _numba())
         return found
@@ -137,6 +136,12 @@ class Kernel(Generic[R]):
 def kernel(function: Callable[..., R]) -> Kernel[R]:
     """Make a function a `Kernel`."""
     return Kernel(function)
+
+
+def _has_numba() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("numba") is not None
 
 
 _ANNOUNCED = False

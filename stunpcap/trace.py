@@ -19,7 +19,6 @@ from stunpcap.engines.choose import reader
 from stunpcap.engines.options import Options
 from stunpcap.errors import UsageError
 from stunpcap.schema import FRAMES
-from stunpcap.stun.message import Message
 from stunpcap.table import Pools, Table
 from stunpcap.vantage import Progress, Vantage, default_name
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from stunpcap.extract.out import Written
+    from stunpcap.stun.message import Message
 
 Source = str | os.PathLike[str] | IO[bytes]
 
@@ -392,6 +392,8 @@ class Trace:
 
 def _message(vantage: Vantage, row: int) -> Message:
     """Decode the message of a row again, in full."""
+    from stunpcap.stun.message import Message  # an overview needs none
+
     offset, captured = vantage.offsets[row].tolist()
     data = vantage.payload[offset : offset + captured]
     size = int(vantage.messages["size_bytes"][row])

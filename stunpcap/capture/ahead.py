@@ -6,8 +6,6 @@ without a thread, and a small capture never starts one.
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Iterator
 
 from stunpcap.capture.records import Block
@@ -34,6 +32,9 @@ def read_ahead(blocks: Iterator[Block]) -> Iterator[Block]:
         if block is None:
             return
         yield block
+    import queue  # small captures need neither
+    import threading
+
     waiting: queue.Queue[Block | _Failure | None] = queue.Queue(DEPTH)
     unwanted = threading.Event()
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from stunpcap.capture.records import Defect, Interface
 
+ELSEWHERE = 'engine="pyshark", --engine pyshark for the command, may read it, as Wireshark does'
+"""What is said of captures that are beyond this reader."""
 MOST_DEFECTS = 100
 MOST_COMMENT_CHARACTERS = 16 << 20
 """Beyond these a file is not read by people; without them a hostile one would fill the memory."""

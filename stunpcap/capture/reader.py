@@ -12,7 +12,6 @@ from stunpcap.capture.ahead import read_ahead
 from stunpcap.capture.notes import Notes
 from stunpcap.capture.records import Block, Defect, Interface
 from stunpcap.capture.rows import Rows
-from stunpcap.capture.sniff import HEAD, looks_like
 from stunpcap.capture.source import Source
 from stunpcap.capture.window import Progress, Window
 from stunpcap.errors import CaptureError, UsageError
@@ -115,6 +114,8 @@ class Capture:
         raise CaptureError(self.name, self._problem())
 
     def _problem(self) -> str:
+        from stunpcap.capture.sniff import HEAD, looks_like  # most files are captures
+
         if self._source.damage and not self._window.data:
             return self._source.damage
         if self._window.left < HEAD:

@@ -12,12 +12,11 @@ import re
 import struct
 from collections.abc import Callable
 
+from stunpcap.capture.notes import ELSEWHERE
 from stunpcap.record import record
 
 HEAD = 1 << 16
 """Bytes that are looked at."""
-ELSEWHERE = 'engine="pyshark", --engine pyshark for the command, may read it, as Wireshark does'
-"""What is said of captures that are beyond this reader."""
 
 
 @record

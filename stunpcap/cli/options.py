@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -152,6 +151,8 @@ def _needs_pyshark(option: str, engine: str) -> None:
 def _passwords(given: tuple[str, ...], file: Path | None) -> dict[str, str]:
     secrets: dict[str, str] = {}
     if file is not None:
+        import json
+
         try:
             loaded = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

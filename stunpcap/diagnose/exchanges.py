@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,9 +13,11 @@ from stunpcap.ice.ways import NEVER
 from stunpcap.record import record
 from stunpcap.schema import CLASS
 from stunpcap.stun.defects import Defect
-from stunpcap.stun.message import Message
 from stunpcap.stun.registry import ERROR_BY_CODE
 from stunpcap.table import MISSING
+
+if TYPE_CHECKING:
+    from stunpcap.stun.message import Message
 
 SHOWN = 3
 """Transactions of which frames are named."""
@@ -174,6 +176,8 @@ def cut_short(facts: Facts) -> Mask:
 
 def message_in(facts: Facts, vantage: int, frame: int, cls: str) -> Message | None:
     """The first message of a class in a frame of a capture, in full."""
+    from stunpcap.stun.message import Message  # few captures need one
+
     for source in facts.sources:
         if source.name == facts.name_of(vantage):
             first, last = np.searchsorted(source.messages["frame"], [frame, frame + 1])

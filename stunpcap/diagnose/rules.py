@@ -6,9 +6,9 @@ line that says what the finding means, and has four paragraphs that begin with t
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
-import re
 from collections.abc import Callable, Iterator
 
 from stunpcap.diagnose.facts import Facts
@@ -56,11 +56,18 @@ class Rule:
     "What it is unless a hit says otherwise."
     family: str
     judge: Judge
-    title: str
-    parts: dict[str, str]
-    "Word of `PARTS` without its colon -> paragraph."
     sections: tuple[str, ...]
     "RFC sections it rests on."
+
+    @property
+    def title(self) -> str:
+        """What the finding means, in a line."""
+        return _documentation(self)[0]
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Word of `PARTS` without its colon -> paragraph."""
+        return _documentation(self)[1]
 
 
 _RULES: dict[str, Rule] = {}
@@ -70,16 +77,17 @@ def rule(name: str, severity: int, *sections: str) -> Callable[[Judge], Judge]:
     """Register a function as the rule of a name."""
 
     def register(judge: Judge) -> Judge:
-        title, parts = _read(name, inspect.getdoc(judge) or "")
-        _RULES[name] = Rule(name, severity, judge.__module__.rpartition(".")[2], judge, title, parts, sections)
+        _RULES[name] = Rule(name, severity, judge.__module__.rpartition(".")[2], judge, sections)
         return judge
 
     return register
 
 
-def _read(name: str, text: str) -> tuple[str, dict[str, str]]:
-    """Title and paragraphs of a rule's docstring."""
-    title, *paragraphs = (re.sub(r"\s+", " ", paragraph).strip() for paragraph in text.split("\n\n"))
+@functools.cache
+def _documentation(rule: Rule) -> tuple[str, dict[str, str]]:
+    """Title and paragraphs of a rule's docstring; read when asked for, since no capture needs them."""
+    name, text = rule.name, inspect.getdoc(rule.judge) or ""
+    title, *paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
     parts = {}
     for paragraph in paragraphs:
         part = next((part for part in PARTS if paragraph.startswith(part)), None)

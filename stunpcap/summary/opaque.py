@@ -6,8 +6,6 @@ what was seen, and never that it failed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from stunpcap.ice.columns import count_in, find, pick
@@ -16,15 +14,13 @@ from stunpcap.sorting import in_order
 from stunpcap.summary.around import Around
 from stunpcap.summary.crowd import choose
 from stunpcap.summary.model import Opaque, Summary
-from stunpcap.summary.terminal import Paper, safe
-from stunpcap.summary.words import clock, count, octets
+from stunpcap.summary.words import count
 from stunpcap.table import Table, when
 from stunpcap.wire.tls import TURN_PORTS
 
 HTTPS = 443
 FEW = 5
 """Up to this many connections to port 443 are told of one by one."""
-OPAQUE_ROWS = 12
 
 
 def build_opaque(flows: Table, about: Around | None = None) -> tuple[tuple[Opaque, ...], int, dict[str, int]]:
@@ -90,33 +86,3 @@ def probably_turn(summary: Summary) -> str:
         return ""
     said = " and ".join(count(number, f"{kind.upper()} connection") for kind, number in summary.hidden.items())
     return f"{said} that {'is' if sum(summary.hidden.values()) == 1 else 'are'} probably TURN"
-
-
-def draw_opaque(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
-    """The lines of a summary about them.  Many on port 443 are web traffic, and not mentioned where ICE is seen."""
-    many = summary.opaque_443 if not summary.sessions else 0
-    if not summary.opaque and not many:
-        return
-    yield ""
-    yield paper.style("strong", "TLS and DTLS to ports of TURN servers")
-    yield from _listed(summary, paper, several)
-    if many:
-        said = f"{many:,} connections to port {HTTPS}: TURN over TLS may be among them, or all of them are just HTTPS"
-        yield from paper.wrap(said, "  ", "      ")
-    yield from paper.wrap("What is inside cannot be seen: ICE checks through a relay would not show.", "  ", "  ")
-
-
-def _listed(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
-    for one in summary.opaque[:OPAQUE_ROWS]:
-        where = f", at {safe(one.vantage)}" if several else ""
-        kind = one.hidden_by.upper()
-        other = "HTTPS" if one.hidden_by == "tls" else "another protocol"
-        guess = f"TURN over {kind}, or just {other}" if one.maybe_web else f"probably TURN over {kind}"
-        head = f"{safe(one.server)} ({one.transport}, {kind}{where}) asked by {safe(one.client)}: opaque: {guess}"
-        name = f"server name {safe(one.server_name)}" if one.server_name else "no server name"
-        carried = f"{octets(one.bytes_out)} out, {octets(one.bytes_in)} in"
-        times = f"{clock(one.first_time)} to {clock(one.last_time)} UTC (frame {one.first_frame})"
-        yield from paper.wrap(f"{head}; {name}; {carried}, {times}", "  ", "      ")
-    total = summary.count("opaque")
-    if total > OPAQUE_ROWS:
-        yield f"  and {total - OPAQUE_ROWS:,} more: the command or frame `flows`"

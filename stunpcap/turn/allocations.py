@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import KIND, OUT, Correlated
-from stunpcap.stun.message import Message
-from stunpcap.stun.valuetypes import Address
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.turn.known import Allocations
 from stunpcap.turn.model import (
@@ -33,12 +31,17 @@ from stunpcap.turn.model import (
 )
 from stunpcap.turn.rare import Rare, address_words, rare_values
 
+if TYPE_CHECKING:
+    from stunpcap.stun.message import Message
+    from stunpcap.stun.valuetypes import Address
+
+    Reader = Callable[[int], Message]
+    """Gives the message in a row."""
+
 KINDS = ("allocate", "refresh", "permission", "channel-bind", "connect", "connection-bind", "connection-attempt")
 UNAUTHORIZED, STALE_NONCE, MISMATCH = 401, 438, 437
 DEFAULT_LIFETIME = 600
 """Seconds, where an answer has no LIFETIME (RFC 8656 section 3.2)."""
-
-Reader = Callable[[int], Message]
 
 
 def find_allocations(

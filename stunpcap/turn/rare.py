@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stunpcap.record import record
-from stunpcap.stun.message import Message
 from stunpcap.stun.valuetypes import Address, FamilyError
 from stunpcap.table import V4_PREFIX
+
+if TYPE_CHECKING:
+    from stunpcap.stun.message import Message
 
 _T = TypeVar("_T")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,9 +18,12 @@ from stunpcap.record import record
 from stunpcap.sorting import values_in
 from stunpcap.table import Pools, Table, in_halves
 from stunpcap.turn.addresses import Resolver
-from stunpcap.turn.allocations import Reader, find_allocations
+from stunpcap.turn.allocations import find_allocations
 from stunpcap.turn.known import Allocations
 from stunpcap.vantage import Vantage
+
+if TYPE_CHECKING:
+    from stunpcap.turn.allocations import Reader
 
 METHODS = (
     *("allocate", "refresh", "create-permission", "channel-bind"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from stunpcap.capture.notes import ELSEWHERE
 from stunpcap.capture.records import Interface
-from stunpcap.capture.sniff import ELSEWHERE
 from stunpcap.wire import layers
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED
 from stunpcap.wire.linktypes import link_type

@@ -10,7 +10,7 @@ import pytest
 
 from stunpcap.diagnose.explain import BESIDE, FALLBACK, ORDER, explain
 from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Finding, Hit
-from stunpcap.diagnose.rules import FAMILIES, PARTS, all_rules, rule
+from stunpcap.diagnose.rules import FAMILIES, PARTS, Rule, all_rules
 from stunpcap.schema import PART, SEVERITY
 
 HERE = Path(__file__).parent
@@ -50,12 +50,12 @@ def test_names_are_those_of_the_catalogue() -> None:
     assert [name for name in all_rules() if f"`{name}`" not in text] == []
 
 
-def test_a_rule_without_documentation_cannot_be_registered() -> None:
+def test_a_rule_without_documentation_cannot_be_told_of() -> None:
     def bare(facts: object) -> object:
         """A title, and nothing else."""
 
     with pytest.raises(ValueError, match="not all of"):
-        rule("bare", ERROR)(bare)  # type: ignore[arg-type]
+        Rule("bare", ERROR, "paths", bare, ()).title  # type: ignore[arg-type]  # noqa: B018
 
 
 def test_a_finding_without_evidence_cannot_be_built() -> None:
