@@ -170,7 +170,7 @@ class Endpoints:
         return self._is_v6
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Pools:
     """What the numbers in the columns of one trace stand for."""
 

@@ -13,7 +13,7 @@ MOST_COMMENT_CHARACTERS = 16 << 20
 """Beyond these a file is not read by people; without them a hostile one would fill the memory."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Notes:
     """Grows while the capture is read."""
 

@@ -24,7 +24,7 @@ NARROWEST = 8
 _NUMBERS = (Kind.INTEGER, Kind.COUNT, Kind.SECONDS, Kind.UNSIGNED)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Shown:
     """One column as text: a list of lines a row."""
 

@@ -20,7 +20,7 @@ WRONG_CREDENTIALS = (401, 430, 431)
 """Unauthenticated (RFC 8489); stale credentials, integrity check failure (RFC 3489)."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Case:
     """What speaks for wrong credentials in one session."""
 

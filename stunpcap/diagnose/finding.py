@@ -54,7 +54,7 @@ class Hit:
             raise ValueError(f"a finding without evidence: {self.summary}")
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Finding:
     """A hit, by which rule, and what part it plays in its session."""
 

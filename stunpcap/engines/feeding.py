@@ -32,7 +32,7 @@ BLOCK_BYTES = 4 << 20
 CHUNK = 1 << 20
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Found:
     """What a reader knows of a capture besides its packets; see `vantage.Origin`."""
 

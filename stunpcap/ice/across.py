@@ -26,7 +26,7 @@ MEDIA = ((kinds.N_RTP, kinds.N_RTCP), (kinds.N_DTLS,))
 """Counters of what may be lost where checks cross: each row is judged by itself."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Seen:
     """First copies of messages in one capture."""
 

@@ -31,7 +31,7 @@ GATHERING, CHECK, MAPPED, FROM_RELAY, SIGNALLING = range(len(KNOWN_FROM))
 NO_MAPPING, INDEPENDENT, BY_ADDRESS, BY_PORT, UNCLEAR = range(len(MAPPING))
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Candidate:
     """One row of the frame in the making."""
 
@@ -55,7 +55,7 @@ class Told:
     time: int
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Gathered:
     """What servers told."""
 

@@ -47,7 +47,7 @@ NO, WEAK, FIRM, STRONG = range(4)
 """Weights: low, medium and high evidence, and none."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Verdicts:
     """The conclusion on each way."""
 

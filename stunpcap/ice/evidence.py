@@ -35,7 +35,7 @@ GONE_AFTER = 5 * SECOND
 """Silence after answers becomes evidence after so long: single packets get lost on any path."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Checks:
     """The checks of sessions, in columns, and the way that each went."""
 
@@ -255,7 +255,7 @@ def note_handshakes(clues: Clues, vantages: list[Vantage], pools: Pools) -> None
         clues.add("handshake", done, np.maximum(since, since[ways.back])[done])
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FlowCounts:
     """The scanner's counters of each way; zeros where nothing went."""
 

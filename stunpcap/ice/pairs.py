@@ -31,7 +31,7 @@ STATE = {name: code for code, name in enumerate(PAIR_STATE)}
 WAY = {name: code for code, name in enumerate(PATH)}
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Directed:
     """The pairs, and what else is known of each row."""
 

@@ -19,7 +19,7 @@ from stunpcap.sorting import distinct, ordered_by
 from stunpcap.table import MISSING, Pools, Table
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Agents:
     """The sessions of a trace and who takes part; sessions are numbered from 0 here, from 1 in frames."""
 

@@ -37,7 +37,7 @@ _METHOD_KINDS = {
 }
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Correlated:
     """Transactions, and which messages they consist of."""
 

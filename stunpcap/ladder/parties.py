@@ -56,7 +56,7 @@ class Route:
     target: int
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Parties:
     """The lanes, and which of them a packet passes."""
 

@@ -111,7 +111,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Answers:
     """What was answered for a name."""
 

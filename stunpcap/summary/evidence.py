@@ -15,7 +15,7 @@ from stunpcap.summary.words import error_words
 from stunpcap.table import MISSING, NAT, Table
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Evidence:
     """What the transactions of one directed pair, or of one kind to one server, show."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,11 @@ from stunpcap.sorting import ordered_by
 from stunpcap.stun.registry import ERROR_BY_CODE
 from stunpcap.summary.around import Around
 from stunpcap.summary.crowd import choose
-from stunpcap.summary.model import Relay, Summary
-from stunpcap.summary.terminal import Paper, safe
+from stunpcap.summary.model import Relay
 from stunpcap.summary.words import clock, count, error_words, listed
 from stunpcap.table import Table
 
 FINE = ("active", "deleted")
-RELAY_ROWS = 12
 
 
 def build_relays(allocations: Table, permissions: Table, about: Around) -> tuple[tuple[Relay, ...], dict[str, int]]:
@@ -100,28 +97,3 @@ def _refused(row: dict[str, Any], denied: list[dict[str, Any]]) -> list[str]:
     if row["alternate_server"]:
         lines.append(f"the server sends its clients to {row['alternate_server']} instead")
     return lines
-
-
-def draw_relays(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
-    """The relays of a summary, as lines of text."""
-    found, total = summary.relays, sum(summary.relay_states.values())
-    if not found:
-        return
-    yield ""
-    yield paper.style("strong", "Relays (TURN)")
-    for one in found[:RELAY_ROWS]:
-        where = f", at {safe(one.vantage)}" if several else ""
-        relay = safe(one.relayed) if one.relayed else "no relayed address"
-        head = f"{relay} from {safe(one.server)} ({one.transport}{where}) for {safe(one.client)}"
-        yield from paper.wrap(head, "  ", "      ")
-        state = "good" if one.state in FINE else "bad"
-        carried = f"; {one.packets_sent:,} packets out, {one.packets_received:,} in" if one.relayed else ""
-        serves = f"; session {listed([str(number) for number in one.sessions])}" if one.sessions else ""
-        frames = f" (frame {one.frames[0]})" if one.frames else ""
-        lines = [(state, one.said + carried + serves + frames)]
-        lines += [("bad", words) for words in one.refused]
-        for mark, words in lines:
-            lead = f"    {paper.symbol(mark)} "
-            yield from (paper.style(mark, line) for line in paper.wrap(safe(words), lead, "      "))
-    if total > RELAY_ROWS:
-        yield f"  and {total - RELAY_ROWS:,} more: the command or frame `allocations`"

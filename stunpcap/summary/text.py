@@ -14,11 +14,10 @@ from stunpcap.summary import text_network
 from stunpcap.summary.model import Pair, Session, Summary
 from stunpcap.summary.model_captures import Capture, Damage
 from stunpcap.summary.pairs_text import pair_table
-from stunpcap.summary.relays import draw_relays
 from stunpcap.summary.terminal import Paper, cells, safe
 from stunpcap.summary.text_findings import draw_cause, draw_rest, verdict
 from stunpcap.summary.text_network import CONFIDENCE
-from stunpcap.summary.text_opaque import draw_opaque
+from stunpcap.summary.text_relays import draw_opaque, draw_relays
 from stunpcap.summary.words import clock, count, listed, seconds
 
 FEW = 5

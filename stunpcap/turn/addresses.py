@@ -28,7 +28,7 @@ PLAIN, SEND, DATA, CHANNEL = range(len(CARRIER))
 SERVER_PORTS = (3478, 5349, 3479, 443, 80)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Hints:
     """What answers say that travelled through relays whose allocation or binding was not captured."""
 
@@ -38,7 +38,7 @@ class Hints:
     """5-tuple and channel -> peer."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Ends:
     """The two ends of one relayed datagram, and the allocation that it used."""
 

@@ -20,7 +20,7 @@ ACTIVE, REFUSED, EXPIRED, DELETED, LOST = range(len(ALLOCATION_STATE))
 GRANTED, LAPSED, DENIED, UNANSWERED = range(len(GRANT_STATE))
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Grant:
     """A permission, or the binding of a channel: what a server allows for a time, from success to success."""
 
@@ -54,7 +54,7 @@ class Grant:
         return LAPSED if self.expires <= until else GRANTED
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Connection:
     """A TCP connection between the server and a peer (RFC 6062)."""
 
@@ -70,7 +70,7 @@ class Connection:
     frame: int = MISSING
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Allocation:
     """What became of a client's requests for a relayed address, on one 5-tuple, from Allocate to the end."""
 

@@ -45,7 +45,7 @@ class Unit:
     """True length; the payload is shorter where the capture has only its beginning."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Losses:
     """What could not be read: how often, how many bytes, and the mark of the first segment that showed it."""
 
@@ -60,7 +60,7 @@ class Losses:
         self.mark = min(self.mark, mark) if self.mark else mark
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Connection:
     """What both directions know."""
 
@@ -69,7 +69,7 @@ class Connection:
     cutters: list[Cutter] = field(default_factory=list)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Output:
     """Where the cutters write to."""
 
@@ -78,7 +78,7 @@ class Output:
     """Places where boundaries got lost: behind missing bytes, or where what followed was no frame."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Cutter:
     """One direction; it `begins` at a boundary if the beginning of the connection was captured."""
 

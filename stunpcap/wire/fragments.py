@@ -36,7 +36,7 @@ class Reassembled:
     direction: int
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Pieces:
     """What has been seen of one fragmented packet."""
 

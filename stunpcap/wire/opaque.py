@@ -25,7 +25,7 @@ HELLO = 3
 """Columns of what the walk notes of a ClientHello: its flow, and where the server's name begins and ends."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Opaque:
     """Handshakes seen so far: the flow of each ClientHello, and the name it asked for."""
 

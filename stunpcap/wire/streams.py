@@ -37,7 +37,7 @@ class _Piece:
     mark: Mark
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Stream:
     """One direction."""
 
@@ -55,7 +55,7 @@ class _Stream:
         return len(self.cutter.buffer) + self.held_bytes
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Connection:
     shared: Connection = field(default_factory=Connection)
     streams: dict[int, _Stream] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What nobody can look into, as text for a terminal: the last part of a summary."""
+"""Relays as text, and connections that may lead to relays and that nobody can look into."""
 
 from __future__ import annotations
 
@@ -6,10 +6,37 @@ from collections.abc import Iterator
 
 from stunpcap.summary.model import Summary
 from stunpcap.summary.opaque import HTTPS
+from stunpcap.summary.relays import FINE
 from stunpcap.summary.terminal import Paper, safe
-from stunpcap.summary.words import clock, octets
+from stunpcap.summary.words import clock, listed, octets
 
+RELAY_ROWS = 12
 OPAQUE_ROWS = 12
+
+
+def draw_relays(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
+    """The relays of a summary, as lines of text."""
+    found, total = summary.relays, sum(summary.relay_states.values())
+    if not found:
+        return
+    yield ""
+    yield paper.style("strong", "Relays (TURN)")
+    for one in found[:RELAY_ROWS]:
+        where = f", at {safe(one.vantage)}" if several else ""
+        relay = safe(one.relayed) if one.relayed else "no relayed address"
+        head = f"{relay} from {safe(one.server)} ({one.transport}{where}) for {safe(one.client)}"
+        yield from paper.wrap(head, "  ", "      ")
+        state = "good" if one.state in FINE else "bad"
+        carried = f"; {one.packets_sent:,} packets out, {one.packets_received:,} in" if one.relayed else ""
+        serves = f"; session {listed([str(number) for number in one.sessions])}" if one.sessions else ""
+        frames = f" (frame {one.frames[0]})" if one.frames else ""
+        lines = [(state, one.said + carried + serves + frames)]
+        lines += [("bad", words) for words in one.refused]
+        for mark, words in lines:
+            lead = f"    {paper.symbol(mark)} "
+            yield from (paper.style(mark, line) for line in paper.wrap(safe(words), lead, "      "))
+    if total > RELAY_ROWS:
+        yield f"  and {total - RELAY_ROWS:,} more: the command or frame `allocations`"
 
 
 def draw_opaque(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
