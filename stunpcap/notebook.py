@@ -19,7 +19,8 @@ from stunpcap.summary.terminal import Paper, can_show, safe
 from stunpcap.summary.text import STATE, damage_said, draw, draw_short, names_of, place_said
 from stunpcap.summary.text_findings import cause_of
 from stunpcap.summary.text_network import traffic_said
-from stunpcap.summary.words import clock, count, seconds
+from stunpcap.summary.words import clock, seconds
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -150,7 +151,7 @@ def _sessions(found: Summary) -> list[str]:
     parts = [_table(heads, rows, numbers)]
     if len(found.sessions) > SESSIONS:
         by_state = ", ".join(f"{number:,} {state}" for state, number in found.states.items())
-        parts.append(f"<p>{count(len(found.sessions), 'session')} in all: {escape(by_state)}.</p>")
+        parts.append(f"<p>{many(len(found.sessions), 'session')} in all: {escape(by_state)}.</p>")
     return parts
 
 

@@ -33,6 +33,7 @@ FLOORS = (
     "stunpcap.stun.valuetypes",
     "stunpcap.stun.values",
     "stunpcap.stun.registry",
+    "stunpcap.words",
     "stunpcap.capture",
     "stunpcap.wire",
     "stunpcap.stun",

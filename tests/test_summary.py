@@ -16,7 +16,8 @@ from stunpcap.summary import Summary, summarise
 from stunpcap.summary.model import ErrorAnswer
 from stunpcap.summary.terminal import Paper, cells, paper_for, safe
 from stunpcap.summary.text import STATE
-from stunpcap.summary.words import BEHAVIOUR, direction_outcome, error_words, seconds, session_said
+from stunpcap.summary.words import BEHAVIOUR, direction_outcome, seconds, session_said
+from stunpcap.words import error_words
 from tests.ice.transcript import read
 from tests.places import LAB, lab_captures, name_of
 

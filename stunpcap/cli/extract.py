@@ -65,9 +65,9 @@ def extract(
         media=not no_media,
     )
     from stunpcap.summary.terminal import safe
-    from stunpcap.summary.words import count
+    from stunpcap.words import many
 
-    said = f"{count(written.packets, 'packet')}, {written.commented:,} with comments"
+    said = f"{many(written.packets, 'packet')}, {written.commented:,} with comments"
     if output == "-":
         sys.stdout.buffer.flush()
         complain(said)

@@ -13,7 +13,8 @@ from stunpcap.summary.pairs_text import pair_table
 from stunpcap.summary.terminal import Paper, paper_for, safe
 from stunpcap.summary.text import STATE, names_of
 from stunpcap.summary.text_findings import cause_of
-from stunpcap.summary.words import clock, count, seconds
+from stunpcap.summary.words import clock, seconds
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -117,8 +118,8 @@ def draw(summary: Summary, paper: Paper, height: int) -> list[str]:
     capture = summary.captures[0]
     states = ", ".join(f"{number:,} {state}" for state, number in summary.states.items()) or "no session yet"
     head = (
-        f"{clock(capture.last_time)} UTC  {seconds(capture.duration_s)}  {count(capture.packets, 'packet')}, "
-        f"{count(capture.stun_messages, 'STUN message')}; {states}"
+        f"{clock(capture.last_time)} UTC  {seconds(capture.duration_s)}  {many(capture.packets, 'packet')}, "
+        f"{many(capture.stun_messages, 'STUN message')}; {states}"
     )
     lines = [paper.style("strong", paper.fit(head, paper.width))]
     told = 0

@@ -14,8 +14,8 @@ from typing import Any
 from stunpcap.cli.columns import ESSENTIAL, SHOWN, STACKED
 from stunpcap.schema import Kind
 from stunpcap.summary.terminal import Paper, cells, safe
-from stunpcap.summary.words import count
 from stunpcap.table import Table
+from stunpcap.words import many
 
 GAP = "  "
 FEWEST = 3
@@ -61,8 +61,8 @@ def draw_table(table: Table, columns: Sequence[str] | None, paper: Paper, *, fit
         yield from _row([column.rows[number] for column in shown], widths, shown, paper)
     if fit:
         left = [] if columns else [name for name in table.schema if name not in _names(shown)]
-        more = f"; {count(len(left), 'more column')} with --all-columns" if left else ""
-        yield paper.style("dim", f"{count(len(table), 'row')}{more}")
+        more = f"; {many(len(left), 'more column')} with --all-columns" if left else ""
+        yield paper.style("dim", f"{many(len(table), 'row')}{more}")
 
 
 def _of_interest(table: Table, *, without_empty: bool) -> list[str]:

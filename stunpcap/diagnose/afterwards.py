@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import advice
-from stunpcap.diagnose.exchanges import Index, many, tagged
+from stunpcap.diagnose.exchanges import Index, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
@@ -16,6 +16,7 @@ from stunpcap.ice.columns import Ints, find, group, maximum_in, minimum_in
 from stunpcap.ice.ways import NEVER
 from stunpcap.schema import ANSWER, STREAM_KIND
 from stunpcap.table import NAT
+from stunpcap.words import many
 
 RTP, RTCP, DATA = range(len(STREAM_KIND))
 FLOWS = 50

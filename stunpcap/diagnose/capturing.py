@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stunpcap.diagnose.exchanges import checks_of, many, start_at
+from stunpcap.diagnose.exchanges import checks_of, start_at
 from stunpcap.diagnose.facts import SECOND, Facts, Mask
 from stunpcap.diagnose.finding import HIGH, INFO, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
@@ -17,6 +17,7 @@ from stunpcap.ice.ways import NEVER
 from stunpcap.sorting import values_in
 from stunpcap.stun.defects import Defect
 from stunpcap.table import in_halves
+from stunpcap.words import many
 
 EDGE = 2 * SECOND
 """What is missing so soon after the capture began was sent before it."""

@@ -19,10 +19,8 @@ from stunpcap.diagnose.exchanges import (
     checks_of,
     cut_short,
     frames_of,
-    many,
     message_in,
     most_common,
-    named,
 )
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Hit
@@ -30,6 +28,7 @@ from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import Ints, find, group, pick
 from stunpcap.schema import ROLE
 from stunpcap.table import MISSING, NAT
+from stunpcap.words import error_words, many
 
 UNKNOWN_ATTRIBUTE = 420
 WRONG_FORM = (400, UNKNOWN_ATTRIBUTE)
@@ -65,8 +64,8 @@ def bad_request(facts: Facts) -> Iterator[Hit]:
         broken = bool(facts.not_working[number - 1])
         evidence = [
             facts.show(
-                f"{many(len(rows), 'check')} from {facts.text(src)} answered with {named(code)}, and none accepted "
-                "afterwards",
+                f"{many(len(rows), 'check')} from {facts.text(src)} answered with {error_words(code)}, and none "
+                "accepted afterwards",
                 row,
                 *frames_of(facts, rows),
             )
@@ -80,8 +79,8 @@ def bad_request(facts: Facts) -> Iterator[Hit]:
         if unknown:
             evidence.append(facts.show(f"the answer names as unknown: {unknown}", row, answer))
         yield Hit(
-            summary=f"{facts.text(dst)} refuses the checks of {facts.text(src)} because of their form: {named(code)}"
-            f"{', since they have no USERNAME' if nameless.all() else ''}.",
+            summary=f"{facts.text(dst)} refuses the checks of {facts.text(src)} because of their form: "
+            f"{error_words(code)}{', since they have no USERNAME' if nameless.all() else ''}.",
             evidence=evidence,
             advice=(
                 f"Look at a refused check in full: stunpcap show {facts.name_of(vantage)} {asked}",
@@ -143,7 +142,7 @@ def role_conflict(facts: Facts) -> Iterator[Hit]:
         if len(turned):
             evidence.append(
                 facts.show(
-                    f"{many(len(turned), 'check')} from {facts.text(src)} answered with {named(CONFLICT)}",
+                    f"{many(len(turned), 'check')} from {facts.text(src)} answered with {error_words(CONFLICT)}",
                     row,
                     *frames_of(facts, checks.rows[turned]),
                 )
@@ -168,7 +167,7 @@ def role_conflict(facts: Facts) -> Iterator[Hit]:
             else "The capture does not show that one of them changed its role."
         )
         yield Hit(
-            summary=f"Both agents claim the same role ({named(CONFLICT)}). {outcome}"
+            summary=f"Both agents claim the same role ({error_words(CONFLICT)}). {outcome}"
             if len(turned)
             else f"Both agents claim the same role. {outcome}",
             evidence=evidence,

@@ -9,7 +9,7 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.advice import Steps
-from stunpcap.diagnose.exchanges import Checks, Index, checks_at, checks_of, end_at, frames_of, many, succeeded_by
+from stunpcap.diagnose.exchanges import Checks, Index, checks_at, checks_of, end_at, frames_of, succeeded_by
 from stunpcap.diagnose.facts import SECOND, Facts, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
@@ -18,6 +18,7 @@ from stunpcap.ice.columns import Ints, count_in, find, group, maximum_in, pick
 from stunpcap.ice.transactions import OUT
 from stunpcap.record import record
 from stunpcap.table import MISSING, NAT
+from stunpcap.words import many
 
 EXPIRES = 30 * SECOND
 """Consent ends so long after the last answer (RFC 7675 section 5.1)."""

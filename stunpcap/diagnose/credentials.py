@@ -9,12 +9,13 @@ import numpy as np
 
 from stunpcap.diagnose.advice import Steps
 from stunpcap.diagnose.checks import refused
-from stunpcap.diagnose.exchanges import at_one_place, checks_of, frames_of, many, most_common, named, succeeded_by
+from stunpcap.diagnose.exchanges import at_one_place, checks_of, frames_of, most_common, succeeded_by
 from stunpcap.diagnose.facts import Facts, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import find, pick
 from stunpcap.table import MISSING
+from stunpcap.words import error_words, many
 
 WRONG_CREDENTIALS = (401, 430, 431)
 """Unauthenticated (RFC 8489); stale credentials, integrity check failure (RFC 3489)."""
@@ -90,11 +91,11 @@ def _refused_credentials(facts: Facts, cases: dict[int, _Case]) -> None:
         row = most_common(checks.pair[at])
         code = int(table["error_code"][rows[0]])
         case = cases.setdefault(int(checks.session[at[0]]), _Case(row=row))
-        case.said.append(f"{many(len(rows), 'check')} answered with {named(code)}")
+        case.said.append(f"{many(len(rows), 'check')} answered with {error_words(code)}")
         case.evidence.append(
             facts.show(
                 f"{many(len(rows), 'check')} from {facts.text(int(table['src'][rows[0]]))} answered with "
-                f"{named(code)}, and none accepted afterwards",
+                f"{error_words(code)}, and none accepted afterwards",
                 int(checks.pair[at[0]]),
                 *frames_of(facts, rows),
             )

@@ -13,7 +13,6 @@ from stunpcap.ice.ways import NEVER
 from stunpcap.record import record
 from stunpcap.schema import CLASS
 from stunpcap.stun.defects import Defect
-from stunpcap.stun.registry import ERROR_BY_CODE
 from stunpcap.table import MISSING
 
 if TYPE_CHECKING:
@@ -186,17 +185,6 @@ def message_in(facts: Facts, vantage: int, frame: int, cls: str) -> Message | No
                 offset, size = source.offsets[row].tolist()
                 return Message.parse(source.payload[offset : offset + size])
     return None
-
-
-def many(number: int, one: str, more: str = "") -> str:
-    """`1 check`, `1,200 checks`."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
-
-
-def named(code: int) -> str:
-    """`487 Role Conflict`; the number alone where it has no name."""
-    known = ERROR_BY_CODE.get(code)
-    return f"{code} {known.name}" if known else str(code)
 
 
 def at_one_place(checks: Checks, at: Ints) -> Ints:

@@ -12,7 +12,7 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.advice import Steps
-from stunpcap.diagnose.exchanges import checks_of, end_at, frames_of, many, start_seen, tagged
+from stunpcap.diagnose.exchanges import checks_of, end_at, frames_of, start_seen, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
@@ -21,6 +21,7 @@ from stunpcap.ice.columns import Ints, count_in, group
 from stunpcap.ice.ways import NEVER
 from stunpcap.record import record
 from stunpcap.table import MISSING, NAT
+from stunpcap.words import many
 
 REPEATS = 3
 """A flight that is sent so often is not merely slow; DTLS begins with timers of 50 ms to 1 s."""

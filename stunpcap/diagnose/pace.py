@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stunpcap.diagnose.exchanges import Checks, at_one_place, checks_at, checks_of, end_at, frames_of, many
+from stunpcap.diagnose.exchanges import Checks, at_one_place, checks_at, checks_of, end_at, frames_of
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
 from stunpcap.diagnose.finding import HIGH, INFO, LOW, MEDIUM, WARNING, Hit
 from stunpcap.diagnose.rules import rule
@@ -15,6 +15,7 @@ from stunpcap.ice.columns import Ints, count_in, group, maximum_in, minimum_in, 
 from stunpcap.ice.ways import NEVER
 from stunpcap.record import record
 from stunpcap.table import NAT
+from stunpcap.words import many
 
 SLOW = 5 * SECOND
 """A first success that comes later than this: people notice."""

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stunpcap.diagnose.exchanges import Index, at_one_place, checks_of, many
+from stunpcap.diagnose.exchanges import Index, at_one_place, checks_of
 from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import ERROR, HIGH, INFO, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, first_of
 from stunpcap.table import MISSING
+from stunpcap.words import many
 
 GOES_ON = 3 * SECOND
 """What an agent still sends with the old name so long after the restart is no remnant."""

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stunpcap.diagnose.exchanges import many
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.finding import HIGH, INFO, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.schema import CARRIER
+from stunpcap.words import many
 
 SHOWN = 4
 PORTS = {

@@ -19,8 +19,8 @@ from stunpcap.plots.choose import asked_servers, check_vantage, choose_session, 
 from stunpcap.schema import CLASS
 from stunpcap.summary.model import Session
 from stunpcap.summary.sessions import host as host_of
-from stunpcap.summary.words import count
 from stunpcap.table import Table
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -203,4 +203,4 @@ def _orphans(mine: Table, rows: Any) -> int:
 def _notes(left_out: int, *, full: bool) -> tuple[str, ...]:
     if not left_out:
         return ()
-    return (f"{count(left_out, 'further request')} left out" + ("" if full else ": they tell less"),)
+    return (f"{many(left_out, 'further request')} left out" + ("" if full else ": they tell less"),)

@@ -14,7 +14,7 @@ from stunpcap.ladder.model import Lane
 from stunpcap.record import record
 from stunpcap.summary.pairs_text import kind_of
 from stunpcap.summary.sessions import UNKNOWN_PEER, host
-from stunpcap.summary.words import count
+from stunpcap.words import many
 
 MOST_LANES = 4
 """Lanes of one agent, of one agent's NATs, and of servers; what is beyond shares lanes."""
@@ -151,9 +151,7 @@ def _agent_lanes(parties: Parties, agent: str, bases: Sequence[str]) -> None:
         hosts = list(dict.fromkeys(map(host, group)))
         if hosts == [UNKNOWN_PEER]:
             types = ["whoever is behind a TURN channel whose binding was not captured"]
-        said = (
-            ", ".join(types) if len(hosts) < 3 else f"{count(len(group), 'address', 'addresses')}, {', '.join(types)}"
-        )
+        said = ", ".join(types) if len(hosts) < 3 else f"{many(len(group), 'address', 'addresses')}, {', '.join(types)}"
         lane = Lane(
             name=f"{agent if facts.ufrags else 'client'}{number if len(groups) > 1 else ''}",
             kind="agent",

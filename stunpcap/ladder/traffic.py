@@ -13,8 +13,8 @@ from stunpcap.ladder.steps import Known, is_here, way_of
 from stunpcap.ladder.words import moment
 from stunpcap.schema import OPAQUE, TRANSPORT
 from stunpcap.summary.model import Session
-from stunpcap.summary.words import count
 from stunpcap.table import NAT, Table
+from stunpcap.words import many
 
 FLIGHTS = 8
 """DTLS flights that are told of a story."""
@@ -97,7 +97,7 @@ def _flights(
         names = flight["names"]
         label = "DTLS handshake, encrypted" if names == ["encrypted"] else f"DTLS {', '.join(names)}"
         if flight["again"]:
-            label += f": sent again, {count(flight['packets'], 'record')} until {moment(known.offset(flight['until']))}"
+            label += f": sent again, {many(flight['packets'], 'record')} until {moment(known.offset(flight['until']))}"
         heard = any(other["src"] == flight["dst"] for other in flights)
         fate = "seen" if heard else "ignored" if is_here(flight["dst"], known) else "no-answer"
         label += "" if heard else ": no answer seen"
@@ -141,7 +141,7 @@ def _media(streams: Table, parties: Parties, vantage: int, known: Known, session
             continue
         packets = int(sum(int(streams["packets"][row]) for row in some))
         name = "first RTP" if kind == "rtp" else "first application data"
-        label = f"{name}; {count(packets, 'packet')} until {moment(known.offset(max(times)))}"
+        label = f"{name}; {many(packets, 'packet')} until {moment(known.offset(max(times)))}"
         steps.append(
             _step(known, route, src, dst, "media", "seen", label, streams, some[0], "first_time", "first_frame")
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stunpcap.ladder.story import Fold
-from stunpcap.summary.words import count, error_words
+from stunpcap.words import error_words, many
 
 REQUESTS = {
     "check": "check",
@@ -101,14 +101,14 @@ def fold_words(fold: Fold, kinds: set[str], until: float) -> str:
     """`… 7 more checks, no answer until 15.2 s`."""
     number = len(fold.rows)
     if kinds == {"consent"}:
-        what = count(number, "more consent check")
+        what = many(number, "more consent check")
     elif kinds <= {"check", "consent"}:
-        what = count(number, "more check")
+        what = many(number, "more check")
     elif len(kinds) == 1:
         name = REQUESTS.get(next(iter(kinds)), "request").partition(",")[0]
-        what = count(number, f"more {name}")
+        what = many(number, f"more {name}")
     else:
-        what = count(number, "more request")
+        what = many(number, "more request")
     said = [
         f"{'' if some == number else f'{some:,} '}{words}"
         for outcome, words in FOLDED.items()

@@ -18,7 +18,8 @@ from stunpcap.plots.choose import both_ways, choose_session, session_of
 from stunpcap.plots.events import timeline_data, verdicts
 from stunpcap.plots.styles import OUTCOMES, PACKETS, PAIR_STATES, Style
 from stunpcap.plots.tidy import records, thinned
-from stunpcap.summary.words import clock, count
+from stunpcap.summary.words import clock
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -99,7 +100,7 @@ def timeline(
     several = len(trace.sources) > 1
     note = f"above the line: sent; below: came back{f'; as captured at {legible(place)}' if several else ''}"
     if hidden > 0:
-        note += f"; {count(hidden, 'lane')} more not drawn"
+        note += f"; {many(hidden, 'lane')} more not drawn"
     canvas.title(ax, head, ground, width=74)
     used = [kind for kind in PACKETS if (shown["kind"] == kind).any()]
     canvas.legend(ax, [_handle(kind, ground) for kind in used], ground, columns=5, note=note)

@@ -15,8 +15,9 @@ from stunpcap.plots.choose import choose_session
 from stunpcap.plots.styles import HUES, SESSION_STATES
 from stunpcap.plots.tidy import Columns, records, tidy
 from stunpcap.schema import DTLS, SESSION_STATE
-from stunpcap.summary.words import clock, count, seconds
+from stunpcap.summary.words import clock, seconds
 from stunpcap.table import when
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -119,7 +120,7 @@ def sessions_overview(trace: Trace, *, session: int | None = None, ax: Axes | No
         if side is not None:
             _totals(side, data, ground)
     canvas.axis_labels(ax, f"{unit} since the first session began ({begin} UTC)", ax.get_ylabel(), ground)
-    canvas.title(ax, f"{count(len(data), 'session')}: {told}", ground, width=80)
+    canvas.title(ax, f"{many(len(data), 'session')}: {told}", ground, width=80)
     handles = [
         Patch(
             facecolor=ground.fill_of(style),

@@ -21,7 +21,7 @@ from stunpcap.plots.choose import CANDIDATE_ORDER, choose_session, session_of
 from stunpcap.plots.styles import CANDIDATES, PACKETS, PAIR_STATES
 from stunpcap.plots.tidy import records
 from stunpcap.summary.sessions import host
-from stunpcap.summary.words import count
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.summary.model import Session
@@ -251,7 +251,7 @@ def _words(
         notes.append(f"as captured at {', '.join(map(legible, seen))}")
     for number, name in zip(more, "AB", strict=True):
         if number:
-            notes.append(f"{count(number, 'candidate')} more of {name} not drawn")
+            notes.append(f"{many(number, 'candidate')} more of {name} not drawn")
     canvas.title(ax, f"Session {about.session_id} {legible(about.said, 200)}", ground, width=round((inches - 2) * 11))
     used = [state for state in PAIR_STATES if state in set(data["state"])]
     handles = [

@@ -17,8 +17,9 @@ from stunpcap.plots.choose import both_ways, check_vantage, choose_session, main
 from stunpcap.plots.events import lanes_of
 from stunpcap.plots.styles import SERIES
 from stunpcap.plots.tidy import Columns, tidy
-from stunpcap.summary.words import clock, count
+from stunpcap.summary.words import clock
 from stunpcap.table import MISSING, when
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -188,7 +189,7 @@ def media(
             gid=f"{direction} {ends[1]} {ends[2]}",
         )
         arrow = "A→B" if direction == "a-to-b" else "B→A"
-        label = f"{arrow}  {legible(ends[1])} → {legible(ends[2])} ({count(int(flows.loc[ends]), 'packet')})"
+        label = f"{arrow}  {legible(ends[1])} → {legible(ends[2])} ({many(int(flows.loc[ends]), 'packet')})"
         patch = Patch(facecolor=ground.fill_of(style), edgecolor=ground.ink_of(style), hatch=style.hatch, label=label)
         handles.append(patch)
     _axes(ax, unit, ground)
@@ -196,7 +197,7 @@ def media(
     canvas.axis_labels(ax, f"seconds since {origin} ({clock(when(start))} UTC)", unit, ground)
     canvas.title(ax, f"Media of session {number}" if number is not None else "Media outside of ICE", ground, width=80)
     notes = [f"as captured at {legible(data['vantage'].iloc[0])}"] if len(trace.sources) > 1 else []
-    notes += [f"{count(hidden, 'flow')} more not drawn"] if hidden > 0 else []
+    notes += [f"{many(hidden, 'flow')} more not drawn"] if hidden > 0 else []
     canvas.legend(ax, handles, ground, columns=2, note="; ".join(notes))
     return ax
 

@@ -25,7 +25,8 @@ from stunpcap.plots.styles import SERIES
 from stunpcap.plots.tidy import Columns, tidy
 from stunpcap.schema import TRANSACTION_KIND
 from stunpcap.summary.sessions import host
-from stunpcap.summary.words import clock, count
+from stunpcap.summary.words import clock
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -163,7 +164,7 @@ def rtt(
         ax.plot(rest["time_s"], rest["rtt_s"] * 1e3, linestyle="none", marker=".", markersize=3, color=ground.faint)
         more = len(sizes) - len(chosen)
         handles.append(
-            Line2D([], [], linestyle="none", marker=".", color=ground.faint, label=f"{count(more, 'direction')} more")
+            Line2D([], [], linestyle="none", marker=".", color=ground.faint, label=f"{many(more, 'direction')} more")
         )
     top = max(float(shown["rtt_s"].max()) * 1e3, 0.1)
     ax.set_ylim(-0.03 * top, 1.06 * top)

@@ -15,8 +15,9 @@ from stunpcap.plots.choose import asked_servers, check_vantage, start_of
 from stunpcap.plots.styles import OUTCOMES
 from stunpcap.plots.tidy import Columns, records, thinned, tidy
 from stunpcap.schema import OUTCOME, TRANSACTION_KIND, TRANSPORT
-from stunpcap.summary.words import clock, count, error_words, listed
+from stunpcap.summary.words import clock, listed
 from stunpcap.table import NAT, when
+from stunpcap.words import error_words, many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -190,11 +191,11 @@ def gathering(
     since = f"the first check ({clock(when(start))} UTC)" if session is not None else f"{clock(when(start))} UTC"
     canvas.axis_labels(ax, f"seconds since {since}", "", ground)
     where = f"by the agents of session {session}" if session is not None else "in all"
-    servers = count(data["server"].nunique(), "server")
-    canvas.title(ax, f"{count(len(data), 'request')} to {servers} {where}", ground, width=74)
+    servers = many(data["server"].nunique(), "server")
+    canvas.title(ax, f"{many(len(data), 'request')} to {servers} {where}", ground, width=74)
     note = "at the right: answered / asked, and what was told"
     if hidden > 0:
-        note += f"; {count(hidden, 'lane')} more not drawn"
+        note += f"; {many(hidden, 'lane')} more not drawn"
     canvas.legend(ax, handles, ground, columns=4, note=note)
     return ax
 

@@ -20,7 +20,7 @@ from stunpcap.plots.choose import check_vantage, choose_session
 from stunpcap.plots.styles import CANDIDATES, OUTCOMES, PACKETS, PAIR_STATES
 from stunpcap.plots.topology_layout import PAIRS, Link, Node, Topology, build_topology
 from stunpcap.plots.topology_ways import HEIGHT, WIDTH, Slots, aside, longest, meet, slots, ways
-from stunpcap.summary.words import count
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -256,7 +256,7 @@ def _words(ax: Axes, found: Topology, ground: Ground) -> None:
     if any(link.kind == "nat" for link in found.links):
         notes.append("an arrow that does not touch a NAT was not seen to be rewritten by it")
     if found.pairs_left_out:
-        notes.append(f"{count(found.pairs_left_out, 'more pair')} not drawn")
+        notes.append(f"{many(found.pairs_left_out, 'more pair')} not drawn")
     if found.between:
         notes.append(f"{', '.join(map(legible, found.between))}: captured between the agents")
     if found.anywhere:

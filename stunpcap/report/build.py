@@ -22,8 +22,9 @@ from stunpcap.summary.model import Session
 from stunpcap.summary.terminal import Paper
 from stunpcap.summary.text_findings import cause_of
 from stunpcap.summary.text_network import without_sessions
-from stunpcap.summary.words import clock, count, listed
+from stunpcap.summary.words import clock, listed
 from stunpcap.table import Table
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -146,7 +147,7 @@ def _left_out(summary: Summary, told: Sequence[Session]) -> str:
     bad = sum(_bad(one) and one.session_id not in numbers for one in summary.sessions)
     some = f", {bad:,} of which failed, too," if bad else ", none of which failed,"
     return (
-        f"{count(len(told), 'session')} of {len(summary.sessions):,} {'is' if len(told) == 1 else 'are'} told in full, "
+        f"{many(len(told), 'session')} of {len(summary.sessions):,} {'is' if len(told) == 1 else 'are'} told in full, "
         f"each cause once before any twice. The other {rest:,}{some} have a row in the table of sessions; "
         "--session N tells any of them."
     )
@@ -213,7 +214,7 @@ def _drawn(trace: Trace, summary: Summary, drawing: Figures) -> tuple[Figure, ..
     if not summary.servers:
         return ()
     asked = [one for server in summary.servers for one in server.asked]
-    words = f"{count(len(asked), 'kind')} of requests to {count(summary.count('servers'), 'server')}: " + listed(
+    words = f"{many(len(asked), 'kind')} of requests to {many(summary.count('servers'), 'server')}: " + listed(
         [f"{one.kind}: {one.outcome}" for one in asked], 3
     )
     ladder = saying.ladder_said(build_ladder(trace))

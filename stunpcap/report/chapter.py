@@ -21,8 +21,9 @@ from stunpcap.report.pairs import pairs_sheet
 from stunpcap.summary.model import Session
 from stunpcap.summary.pairs_text import mark_of
 from stunpcap.summary.text_findings import cause_of
-from stunpcap.summary.words import clock, count, seconds
+from stunpcap.summary.words import clock, seconds
 from stunpcap.table import Table
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -110,7 +111,7 @@ def when_of(session: Session) -> str:
 
 
 def _facts(session: Session) -> list[tuple[str, str]]:
-    facts = [("Checks", f"{count(session.checks, 'check')} on {count(session.pair_count, 'pair')}")]
+    facts = [("Checks", f"{many(session.checks, 'check')} on {many(session.pair_count, 'pair')}")]
     if session.nominated_a and session.nominated_b:
         took = f", after {seconds(session.time_to_connect_s)}" if session.time_to_connect_s is not None else ""
         facts.append(("Nominated pair", f"A {session.nominated_a}, B {session.nominated_b}{took}"))
@@ -125,7 +126,7 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     if session.restarted_by:
         notes.append(f"restarted as session {session.restarted_by}")
     if session.role_changes:
-        notes.append(count(session.role_changes, "change") + " of role")
+        notes.append(many(session.role_changes, "change") + " of role")
     return [*facts, ("Beside", "; ".join(notes))] if notes else facts
 
 
@@ -158,7 +159,7 @@ def _outcome(way: Way) -> str:
 
 
 def _asked(way: Way) -> str:
-    return count(way.seen.requests_sent, "check")
+    return many(way.seen.requests_sent, "check")
 
 
 def _figures(

@@ -11,7 +11,8 @@ from stunpcap.report.findings import is_limit
 from stunpcap.schema import CONFIDENCE, PATH, column
 from stunpcap.summary.model import Session, Summary
 from stunpcap.summary.text import damage_said, place_said
-from stunpcap.summary.words import count, listed
+from stunpcap.summary.words import listed
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -62,17 +63,17 @@ def _sessions(trace: Trace, summary: Summary, told: Sequence[Session]) -> Iterat
     total = int(np.count_nonzero(mine))
     unknown = int(np.count_nonzero(mine & (pairs["path"] == PATH.index("unknown"))))
     if unknown:
-        yield f"In {unknown:,} of {count(total, 'direction')}{of} nothing tells whether packets arrived."
+        yield f"In {unknown:,} of {many(total, 'direction')}{of} nothing tells whether packets arrived."
     weak = mine & (pairs["path_confidence"] > CONFIDENCE.index("high")) & (pairs["path"] != PATH.index("unknown"))
     if weak.any():
         said = int(np.count_nonzero(weak))
-        yield f"In {said:,} of {count(total, 'direction')}{of} the evidence on that is of medium or low confidence."
+        yield f"In {said:,} of {many(total, 'direction')}{of} the evidence on that is of medium or low confidence."
     candidates = trace.tables.candidates
     there = np.isin(candidates["session_id"], numbers)
     no_type = there & (candidates["type"] == column("candidates", "type").code("unknown"))
     if no_type.any():
         yield (
-            f"The type of {count(int(np.count_nonzero(no_type)), 'candidate')}{of} is not known: their gathering was "
+            f"The type of {many(int(np.count_nonzero(no_type)), 'candidate')}{of} is not known: their gathering was "
             "not captured. Candidates that were signalled and never checked do not show at all."
         )
     bases = [one.base for one in summary.mappings if one.behaviour == "unknown"]

@@ -10,7 +10,8 @@ from stunpcap.report.sheets import order
 from stunpcap.schema import column
 from stunpcap.summary.model import Direction, Session
 from stunpcap.summary.pairs_text import mark_of
-from stunpcap.summary.words import clock, count, seconds
+from stunpcap.summary.words import clock, seconds
+from stunpcap.words import many
 
 
 def pairs_sheet(session: Session, *, several: bool, most: int) -> Sheet | None:
@@ -107,7 +108,7 @@ def sessions_sheet(sessions: Sequence[Session], told: frozenset[int], most: int)
         Head("frame", "of the first check", number=True),
     )
     note = (
-        f"{most:,} of {count(len(sessions), 'session')}, the worst first; all: stunpcap sessions."
+        f"{most:,} of {many(len(sessions), 'session')}, the worst first; all: stunpcap sessions."
         if len(sessions) > most
         else ""
     )

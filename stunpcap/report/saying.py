@@ -11,7 +11,8 @@ from stunpcap.ladder.model import CROSSED, Ladder
 from stunpcap.plots.choose import BothWays, Way, shown_state
 from stunpcap.plots.styles import PAIR_STATES
 from stunpcap.summary.model import Session, Summary
-from stunpcap.summary.words import count, listed, seconds
+from stunpcap.summary.words import listed, seconds
+from stunpcap.words import many
 
 if TYPE_CHECKING:
     from stunpcap.trace import Trace
@@ -22,13 +23,13 @@ DEAD = ("lost", "rejected")
 
 def matrix_said(pairs: Sequence[BothWays]) -> str:
     """How many directions came to what."""
-    said = [f"{count(len(pairs), 'candidate pair')}."]
+    said = [f"{many(len(pairs), 'candidate pair')}."]
     for words, ways in (("From A to B", [one.a_to_b for one in pairs]), ("From B to A", [one.b_to_a for one in pairs])):
         states = [shown_state(way.seen) if way else "none" for way in ways]
         parts = [f"{states.count(state)} {style.label}" for state, style in PAIR_STATES.items() if state in states]
         checks = sum(way.seen.requests_sent for way in ways if way)
         answered = sum(way.seen.responses_received for way in ways if way)
-        said.append(f"{words}: {'; '.join(parts)} ({answered:,} of {count(checks, 'check')} answered).")
+        said.append(f"{words}: {'; '.join(parts)} ({answered:,} of {many(checks, 'check')} answered).")
     return " ".join(said)
 
 
@@ -38,7 +39,7 @@ def timeline_said(session: Session, pairs: Sequence[BothWays], vantage: str) -> 
     for words, ways in (("from A to B", [one.a_to_b for one in pairs]), ("from B to A", [one.b_to_a for one in pairs])):
         packets = sum(way.seen.transmissions for way in ways if way)
         answers = sum(way.seen.responses_received for way in ways if way)
-        parts.append(f"{count(packets, 'packet')} with checks {words}, {count(answers, 'answer')} to them")
+        parts.append(f"{many(packets, 'packet')} with checks {words}, {many(answers, 'answer')} to them")
     return f"{'; '.join(parts)}; within {seconds(session.duration_s)}, as captured at {vantage}."
 
 
@@ -48,8 +49,8 @@ def ladder_said(found: Ladder) -> str:
     arrows = [step for step in found.steps if step.event != "fold"]
     crossed = sum(step.fate in CROSSED for step in arrows)
     failed = f"{crossed} of them {'ends' if crossed == 1 else 'end'} in a cross" if crossed else "none ends in a cross"
-    rest = f"; {count(found.left_out, 'request')} left out" if found.left_out else ""
-    return f"{count(len(arrows), 'arrow')} between {lanes}, {failed}{rest}; as captured at {found.vantage}."
+    rest = f"; {many(found.left_out, 'request')} left out" if found.left_out else ""
+    return f"{many(len(arrows), 'arrow')} between {lanes}, {failed}{rest}; as captured at {found.vantage}."
 
 
 def topology_said(pairs: Sequence[BothWays]) -> str:
@@ -63,7 +64,7 @@ def topology_said(pairs: Sequence[BothWays]) -> str:
     ):
         some = [way for way in ways if way.seen.path in paths]
         if some:
-            said.append(f"{words} in {count(len(some), 'direction')}{_which(some)}")
+            said.append(f"{words} in {many(len(some), 'direction')}{_which(some)}")
     words = "; ".join(said) or "no checks"
     return f"{words[:1].upper()}{words[1:]}."
 
@@ -82,7 +83,7 @@ def media_said(trace: Trace, session: int) -> str:
     for direction, words in (("a-to-b", "from A to B"), ("b-to-a", "from B to A")):
         mine = (data["direction"] == direction).to_numpy()
         busy = len(set(data["time_s"][mine & (packets > 0).to_numpy()]))
-        parts.append(f"{count(int(packets[mine].sum()), 'packet')} {words} in {count(busy, 'second')}")
+        parts.append(f"{many(int(packets[mine].sum()), 'packet')} {words} in {many(busy, 'second')}")
     return f"Media and data: {'; '.join(parts)}."
 
 
@@ -95,7 +96,7 @@ def overview_said(summary: Summary) -> str:
             causes[session.root_cause] = causes.get(session.root_cause, 0) + 1
     most = sorted(causes.items(), key=lambda item: (-item[1], item[0]))
     why = f" Explained by: {listed([f'{name} ({number:,})' for name, number in most], 6)}." if most else ""
-    return f"{count(len(summary.sessions), 'session')}: {states}.{why}"
+    return f"{many(len(summary.sessions), 'session')}: {states}.{why}"
 
 
 def has_media(trace: Trace, session: int) -> bool:

@@ -8,8 +8,9 @@ from typing import Any
 from stunpcap.plots.styles import OUTCOMES, SESSION_STATES
 from stunpcap.report.model import Cell, Head, Sheet
 from stunpcap.schema import Kind, column
-from stunpcap.summary.words import clock, error_words, octets, seconds
+from stunpcap.summary.words import clock, octets, seconds
 from stunpcap.table import Table
+from stunpcap.words import error_words
 
 NUMBERS = (Kind.COUNT, Kind.INTEGER, Kind.UNSIGNED, Kind.SECONDS)
 CODES = (Kind.ENDPOINT, Kind.ID)

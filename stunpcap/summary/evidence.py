@@ -11,8 +11,8 @@ from stunpcap.ice.transactions import OUT
 from stunpcap.schema import OUTCOME
 from stunpcap.sorting import in_order
 from stunpcap.summary.model import ErrorAnswer
-from stunpcap.summary.words import error_words
 from stunpcap.table import MISSING, NAT, Table
+from stunpcap.words import error_words
 
 
 @dataclass(slots=True, eq=False, repr=False)

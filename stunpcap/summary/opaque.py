@@ -14,9 +14,9 @@ from stunpcap.sorting import in_order
 from stunpcap.summary.around import Around
 from stunpcap.summary.crowd import choose
 from stunpcap.summary.model import Opaque, Summary
-from stunpcap.summary.words import count
 from stunpcap.table import Table, when
 from stunpcap.wire.tls import TURN_PORTS
+from stunpcap.words import many
 
 HTTPS = 443
 FEW = 5
@@ -45,8 +45,8 @@ def build_opaque(flows: Table, about: Around | None = None) -> tuple[tuple[Opaqu
     # Between two ports of servers, who spoke first asked.
     asked = to_server & ~((back >= 0) & (back < np.arange(len(rows))) & pick(to_server, back, False))
     web = port == HTTPS
-    many = int(np.count_nonzero(asked & web))
-    told = asked & ~web if many > FEW else asked
+    to_web = int(np.count_nonzero(asked & web))
+    told = asked & ~web if to_web > FEW else asked
     if about is not None and about.number is not None:
         told &= about.hosts[keys["src"]]
     kinds = count_in(flows["opaque"][rows], len(OPAQUE), told & ~web).tolist()
@@ -55,7 +55,7 @@ def build_opaque(flows: Table, about: Around | None = None) -> tuple[tuple[Opaqu
             _one(flows, int(rows[row]), int(rows[back[row]]) if back[row] >= 0 else None)
             for row in choose(np.flatnonzero(told), web if about else told).tolist()
         ),
-        many if many > FEW else 0,
+        to_web if to_web > FEW else 0,
         {name: number for name, number in zip(OPAQUE, kinds, strict=True) if number},
     )
 
@@ -84,5 +84,5 @@ def probably_turn(summary: Summary) -> str:
     """`2 TLS connections that are probably TURN`: what may be why no checks are seen; empty if there are none."""
     if not summary.hidden:
         return ""
-    said = " and ".join(count(number, f"{kind.upper()} connection") for kind, number in summary.hidden.items())
+    said = " and ".join(many(number, f"{kind.upper()} connection") for kind, number in summary.hidden.items())
     return f"{said} that {'is' if sum(summary.hidden.values()) == 1 else 'are'} probably TURN"

@@ -11,8 +11,9 @@ from stunpcap.stun.registry import ERROR_BY_CODE
 from stunpcap.summary.around import Around
 from stunpcap.summary.crowd import choose
 from stunpcap.summary.model import Relay
-from stunpcap.summary.words import clock, count, error_words, listed
+from stunpcap.summary.words import clock, listed
 from stunpcap.table import Table
+from stunpcap.words import error_words, many
 
 FINE = ("active", "deleted")
 
@@ -62,7 +63,7 @@ def build_relays(allocations: Table, permissions: Table, about: Around) -> tuple
 def _said(row: dict[str, Any]) -> str:
     """What became of an allocation, in words."""
     when = f" at {clock(row['ended'])}" if row["ended"] else ""
-    life = f"lifetime {row['lifetime_s']} s, {count(row['refreshes'], 'refresh', 'refreshes')}"
+    life = f"lifetime {row['lifetime_s']} s, {many(row['refreshes'], 'refresh', 'refreshes')}"
     match row["state"]:
         case "active":
             return (

@@ -18,7 +18,8 @@ from stunpcap.summary.terminal import Paper, cells, safe
 from stunpcap.summary.text_findings import draw_cause, draw_rest, verdict
 from stunpcap.summary.text_network import CONFIDENCE
 from stunpcap.summary.text_relays import draw_opaque, draw_relays
-from stunpcap.summary.words import clock, count, listed, seconds
+from stunpcap.summary.words import clock, listed, seconds
+from stunpcap.words import many
 
 FEW = 5
 """Up to this many sessions all are told in full."""
@@ -114,12 +115,10 @@ def _capture(capture: Capture, paper: Paper, several: bool, *, place: bool = Tru
         name = f"{safe(capture.vantage)}: {name}"
     lines = [paper.style("strong", line) for line in paper.wrap(name, rest="  ")]
     when = f" from {capture.first_time[:10]} {clock(capture.first_time)} UTC" if capture.first_time else ""
-    packets = (
-        f"{count(capture.packets, 'packet')} in {seconds(capture.duration_s)}" if capture.packets else "no packets"
-    )
+    packets = f"{many(capture.packets, 'packet')} in {seconds(capture.duration_s)}" if capture.packets else "no packets"
     lines += paper.wrap(
         f"{packets}{when}, "
-        f"{count(capture.stun_messages, 'STUN message')} ({safe(capture.format)}, {safe(capture.link_types)})",
+        f"{many(capture.stun_messages, 'STUN message')} ({safe(capture.format)}, {safe(capture.link_types)})",
         "  ",
     )
     return lines + (paper.wrap(place_said(capture), "  ") if place else [])
@@ -161,7 +160,7 @@ def damage_said(damage: Damage) -> str:
         where += [f"after frame {damage.frame}"] if damage.frame else []
         return safe(damage.defect) + (f" ({', '.join(where)})" if where else "")
     first = f"first in frame {damage.frame}" if damage.frame else ""
-    what = count(damage.packets, "message" if damage.layer == "stun" else "packet")
+    what = many(damage.packets, "message" if damage.layer == "stun" else "packet")
     return f"{safe(damage.defect)} ({', '.join(filter(None, (what, first)))})"
 
 
@@ -269,7 +268,7 @@ def _followed(session: Session, paper: Paper) -> str:
     forth, back = session.media_ab_packets, session.media_ba_packets
     if not forth and not back:
         return f"{dtls}; media: none seen"
-    return f"{dtls}; media A {arrow} B: {count(forth, 'packet')}, B {arrow} A: {count(back, 'packet')}"
+    return f"{dtls}; media A {arrow} B: {many(forth, 'packet')}, B {arrow} A: {many(back, 'packet')}"
 
 
 _TAGS = {
@@ -281,13 +280,13 @@ _TAGS = {
 
 def _circumstances(session: Session) -> str:
     said = [f"{clock(session.start)} to {clock(session.end)} UTC ({seconds(session.duration_s)})"]
-    said.append(f"{count(session.checks, 'check')} on {count(session.pair_count, 'pair')}")
+    said.append(f"{many(session.checks, 'check')} on {many(session.pair_count, 'pair')}")
     if session.restart_of:
         said.append(f"ICE restart of session {session.restart_of}")
     if session.restarted_by:
         said.append(f"restarted as session {session.restarted_by}")
     if session.role_changes:
-        said.append(f"{count(session.role_changes, 'change')} of role")
+        said.append(f"{many(session.role_changes, 'change')} of role")
     said += [_TAGS.get(tag, safe(tag)) for tag in session.tags]
     return "; ".join(said)
 

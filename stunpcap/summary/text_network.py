@@ -9,7 +9,8 @@ from stunpcap.summary.model_captures import Capture
 from stunpcap.summary.opaque import probably_turn
 from stunpcap.summary.sessions import host
 from stunpcap.summary.terminal import Paper, safe
-from stunpcap.summary.words import count, listed
+from stunpcap.summary.words import listed
+from stunpcap.words import many
 
 CONFIDENCE = {"high": "certain", "medium": "probably", "low": "perhaps"}
 MAPPING_ROWS = 8
@@ -80,7 +81,7 @@ def servers(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
         for asked in one.asked:
             state = _mark(asked)
             frame = f" (frame {asked.frames[0]})" if asked.frames else ""
-            requests = count(asked.requests, "request") if asked.requests else "no request"
+            requests = many(asked.requests, "request") if asked.requests else "no request"
             lead = f"    {asked.kind:<13}{requests + ':':<13}{paper.symbol(state)} "
             first, *rest = paper.wrap(safe(asked.outcome) + frame, lead, " " * 8)
             yield first[: len(lead) - 2] + paper.style(state, first[len(lead) - 2 :])
@@ -104,7 +105,7 @@ def without_sessions(summary: Summary, paper: Paper) -> Iterator[str]:
     messages = sum(capture.stun_messages for capture in summary.captures)
     channel = sum(capture.traffic.channel for capture in summary.captures)
     hidden = probably_turn(summary)
-    inside = [f"{count(channel, 'packet')} of TURN ChannelData"] if channel else []
+    inside = [f"{many(channel, 'packet')} of TURN ChannelData"] if channel else []
     inside += [hidden] if hidden else []
     if inside and (channel or messages):
         said = f"No ICE checks in plain sight; {' and '.join(inside)} may hold some."
@@ -141,8 +142,8 @@ def traffic_said(capture: Capture) -> str:
         kinds = ("stun", "dtls", "rtp", "rtcp", "channel", "other")
         names = {"stun": "STUN", "dtls": "DTLS", "rtp": "RTP", "rtcp": "RTCP", "channel": "TURN ChannelData"}
         parts = [f"{getattr(traffic, kind):,} {names.get(kind, kind)}" for kind in kinds if getattr(traffic, kind)]
-        said.append(f"{count(traffic.udp, 'UDP packet')} in {count(traffic.udp_flows, 'flow')} ({', '.join(parts)})")
+        said.append(f"{many(traffic.udp, 'UDP packet')} in {many(traffic.udp_flows, 'flow')} ({', '.join(parts)})")
     if traffic.tcp:
-        said.append(f"{count(traffic.tcp, 'TCP packet')} in {count(traffic.tcp_flows, 'flow')}")
+        said.append(f"{many(traffic.tcp, 'TCP packet')} in {many(traffic.tcp_flows, 'flow')}")
     said += [f"{number:,} {safe(name)}" for name, number in (traffic.protocols | traffic.not_ip).items()]
     return ", ".join(said) or "no packet that could be read"

@@ -41,14 +41,14 @@ def draw_relays(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
 
 def draw_opaque(summary: Summary, paper: Paper, several: bool) -> Iterator[str]:
     """The lines of a summary about them.  Many on port 443 are web traffic, and not mentioned where ICE is seen."""
-    many = summary.opaque_443 if not summary.sessions else 0
-    if not summary.opaque and not many:
+    to_web = summary.opaque_443 if not summary.sessions else 0
+    if not summary.opaque and not to_web:
         return
     yield ""
     yield paper.style("strong", "TLS and DTLS to ports of TURN servers")
     yield from _listed(summary, paper, several)
-    if many:
-        said = f"{many:,} connections to port {HTTPS}: TURN over TLS may be among them, or all of them are just HTTPS"
+    if to_web:
+        said = f"{to_web:,} connections to port {HTTPS}: TURN over TLS may be among them, or all of them are just HTTPS"
         yield from paper.wrap(said, "  ", "      ")
     yield from paper.wrap("What is inside cannot be seen: ICE checks through a relay would not show.", "  ", "  ")
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from typing import Any
 
-from stunpcap.stun.registry import ERROR_BY_CODE
 from stunpcap.summary.model import ErrorAnswer
+from stunpcap.words import many
 
 BEHAVIOUR = {
     "none": "not translated",
@@ -71,11 +71,6 @@ PORTS = {
 """What is usually behind a port; said as a guess."""
 
 
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 check`, `1,200 checks`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def seconds(value: float) -> str:
     """A duration for people: `0.4 ms`, `1.25 s`, `3 min 5 s`."""
     if value < 0.0995:
@@ -94,18 +89,12 @@ def octets(number: int) -> str:
     for size, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if number >= size * 0.9995:
             return f"{number / size:.1f} {unit}" if number < size * 9.95 else f"{number / size:,.0f} {unit}"
-    return count(number, "byte")
+    return many(number, "byte")
 
 
 def clock(time: str | None) -> str:
     """The time of day of an ISO time."""
     return time[11:19] if time else "?"
-
-
-def error_words(code: int) -> str:
-    """`401 Unauthenticated`; the number alone where it is not known."""
-    known = ERROR_BY_CODE.get(code)
-    return f"{code} {known.name}" if known else str(code)
 
 
 def listed(items: Sequence[str], most: int = 3, of: int = 0) -> str:
@@ -118,7 +107,7 @@ def errors_said(errors: Sequence[ErrorAnswer], asked: str) -> str:
     """`error 401 Unauthenticated to 2 checks`."""
     return "; ".join(
         f"error {f'{error.code} {error.name}'.strip() if error.code >= 0 else 'without a code'} "
-        f"to {count(error.count, asked)}"
+        f"to {many(error.count, asked)}"
         for error in errors
     )
 
@@ -152,7 +141,7 @@ def direction_outcome(
         elif silent_at_end > 1 and row["unanswered"]:
             said.append(f"answered until {clock(row['last_answer_time'])}, then no answer to {silent_at_end:,} checks")
         elif row["unanswered"]:
-            said.append(f"answered {answered:,} of {count(asked, 'check')}")
+            said.append(f"answered {answered:,} of {many(asked, 'check')}")
         else:
             said.append("answered")
     elif answered:
@@ -161,7 +150,7 @@ def direction_outcome(
     if errors:
         said.append(errors_said(errors, "check"))
     if icmp:
-        to = f" to {count(row['icmp_received'], 'check')}" if row["icmp_received"] > 1 else ""
+        to = f" to {many(row['icmp_received'], 'check')}" if row["icmp_received"] > 1 else ""
         said.append(f"ICMP {listed(icmp, 2)}{to}")
     answers = "answer" if row["other_address"] == 1 else f"{row['other_address']:,} answers"
     if answered_from:
@@ -171,9 +160,9 @@ def direction_outcome(
     if row["state"] != "succeeded" and silent:
         # Where an ICMP error says why there was no answer, a silent rest adds nothing.
         if row["state"] == "in-progress":
-            said.append(f"no answer yet to {count(silent, 'check')}")
+            said.append(f"no answer yet to {many(silent, 'check')}")
         elif not icmp:
-            said.append(f"no answer to {count(silent, 'check')}" + _repeated(row, silent))
+            said.append(f"no answer to {many(silent, 'check')}" + _repeated(row, silent))
     if row["path"] == "rewritten" and row["mapped"]:
         said.append(f"arrived as {row['mapped']}")
     return "; ".join(said) or "no answer was captured"
@@ -243,9 +232,9 @@ def asked_outcome(
     if outcomes.get("other-address"):
         said.append(f"answer came from or went to another address ({listed(elsewhere)})")
     if outcomes.get("unanswered"):
-        said.append(f"no answer to {count(outcomes['unanswered'], 'request')}")
+        said.append(f"no answer to {many(outcomes['unanswered'], 'request')}")
     if outcomes.get("unfinished"):
         said.append(f"{outcomes['unfinished']:,} open when the capture ended")
     if outcomes.get("orphan"):
-        said.append(f"{count(outcomes['orphan'], 'answer')} without a captured request")
+        said.append(f"{many(outcomes['orphan'], 'answer')} without a captured request")
     return "; ".join(said)
