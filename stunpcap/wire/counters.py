@@ -34,11 +34,10 @@ from stunpcap.wire.words import Buffer, u16
     KEPT_PROTECTED,
     ACTIVE,
     LEAD,
-    LATEST,
-) = range(21)
-"""Of DTLS: datagrams with protected records, and those kept.  The last three are rows of `stunpcap.wire.following`,
-plus one: what went last, and the streams found first and used last."""
-COUNTERS = 21
+) = range(20)
+"""Of DTLS: datagrams with protected records, and those kept.  The last two are rows of `stunpcap.wire.following`,
+plus one: what went last, and the stream found first."""
+COUNTERS = 20
 MOST_CLEAR = 512
 """Datagrams with records in the clear that are kept of a flow: a handshake that is never answered takes a few dozen."""
 MOST_PROTECTED = 64

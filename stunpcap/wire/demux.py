@@ -78,6 +78,12 @@ def looks_like_dns(sport: int, dport: int) -> bool:
 
 
 @inner
+def is_multicast_dns(sport: int, dport: int) -> bool:
+    """Whether a datagram between these ports is mDNS."""
+    return sport == 5353 or dport == 5353
+
+
+@inner
 def is_hidden(b: Buffer, o: int, stop: int, length: int) -> bool:
     """Whether a datagram is of DTLS 1.3 records alone, by their lengths (RFC 9147 section 4), which end where it ends.
 

@@ -12,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap import kernels
-from stunpcap.wire.channels import KEY
+from stunpcap.wire.channels import DEEPEST, KEY
 from stunpcap.wire.counters import COUNTERS, FIRST_FRAME
 from stunpcap.wire.hashing import free_slots, new_seed, rehash
+from stunpcap.wire.room import larger
 from stunpcap.wire.segments import REVERSE, TCP_COLUMNS
 
 Ints = npt.NDArray[np.int64]
 
 ROOM = 256
-"""Flows for which there is room at first; then for four times as many, each time."""
+"""Flows for which there is room at first."""
 
 
 class FlowTable:
@@ -29,25 +30,21 @@ class FlowTable:
     def __init__(self) -> None:
         self.count = 0
         self.seed = new_seed()
-        self._make(ROOM)
+        self.keys = np.zeros((ROOM, KEY), np.uint32)
+        self.counters = np.zeros((ROOM, COUNTERS), np.int64)
+        self.tcp = np.zeros((ROOM, TCP_COLUMNS), np.int64)
+        self.slots = free_slots(ROOM)
 
-    def _make(self, room: int) -> None:
-        """Empty arrays.  Memory that nobody has touched costs nothing, so much room is no waste."""
-        self.keys = np.zeros((room, KEY), np.uint32)
-        self.counters = np.zeros((room, COUNTERS), np.int64)
-        self.tcp = np.zeros((room, TCP_COLUMNS), np.int64)
-        self.slots = free_slots(room)
-
-    def grow(self) -> None:
-        """Make room for four times as many flows."""
-        count, keys, counters, tcp = self.count, self.keys, self.counters, self.tcp
-        self._make(4 * len(keys))
-        self.keys[:count] = keys[:count]
-        self.counters[:count] = counters[:count]
-        if tcp[:count].any():  # most captures have no TCP that matters: writing zeros would make them memory
-            self.tcp[:count] = tcp[:count]
-        fast = kernels.wanted(count, 50_000, 2_000)
-        rehash.run(fast, self.slots, self.keys, KEY, count, self.seed)
+    def make_room(self) -> None:
+        """Make room for four times as many flows, if it is used up."""
+        count = self.count
+        if count + DEEPEST < len(self.keys):
+            return
+        self.keys, self.counters = larger(self.keys, count), larger(self.counters, count)
+        # Most captures have no TCP: zeros that are not written need no memory.
+        self.tcp = larger(self.tcp, count if self.tcp[:count].any() else 0)
+        self.slots = free_slots(len(self.keys))
+        rehash.run(kernels.wanted(count, 50_000, 2_000), self.slots, self.keys, KEY, count, self.seed)
 
     def finish(self) -> Numbered:
         """The flows with their final numbers."""

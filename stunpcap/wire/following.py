@@ -15,7 +15,8 @@ import numpy.typing as npt
 from stunpcap.kernels import inner, kernel
 from stunpcap.sorting import in_order, ordered_by
 from stunpcap.wire import demux
-from stunpcap.wire.counters import ACTIVE, LATEST, LEAD
+from stunpcap.wire.counters import ACTIVE, LEAD
+from stunpcap.wire.room import larger
 from stunpcap.wire.words import Buffer, u16, u32
 
 Ints = npt.NDArray[np.int64]
@@ -45,6 +46,8 @@ HEADS = TYPES + 4
 KNOWN = HEADS + 8
 """The first stream of a flow further has the heads of eight lists of them, and how many there are."""
 STREAM = KNOWN + 1
+RECENT = 4096
+"""Streams that are found without going through the lists of their flows: a power of two, a place for each hash."""
 MOST_STREAMS = 64
 """SSRCs of a flow that are told apart; all others share a row of each kind."""
 ANY = 1 << 40
@@ -59,26 +62,13 @@ NOTE = 6
 """Columns of activity; A_START is the time at which the second begins."""
 ACTIVITY = 7
 SECOND = 1_000_000_000
-(N_STREAMS, N_ACTIVITY, N_MDNS, N_BACK) = range(4)
-"""How many rows there are of each, how many datagrams of mDNS were kept, and how often a flow went back to an earlier
-second, which makes several rows of that."""
-SIZES = 4
-MDNS_PORT = 5353
-MOST_MDNS = 2000
-"""Datagrams of mDNS that are kept of a capture."""
+(N_STREAMS, N_ACTIVITY, N_BACK) = range(3)
+"""How many rows there are of each, and how often a flow went back to an earlier second, which makes several of that."""
+SIZES = 3
 
 MAX_DROPOUT = 3000
 MAX_MISORDER = 100
 """How far a sequence number may jump ahead or lag behind (RFC 3550 appendix A.1)."""
-
-
-@inner
-def is_multicast_dns(f_sport: int, f_dport: int, sizes: Any) -> bool:
-    """Whether a datagram between these ports is mDNS and one of those that are kept."""
-    if (f_sport != MDNS_PORT and f_dport != MDNS_PORT) or int(sizes[N_MDNS]) >= MOST_MDNS:
-        return False
-    sizes[N_MDNS] += 1
-    return True
 
 
 @inner
@@ -97,18 +87,25 @@ def find_stream(key: int, lead: int, streams: Any) -> int:
 
 
 @inner
-def stream_of(key: int, flow: int, time_ns: int, frame: int, counters: Any, streams: Any, sizes: Any) -> int:
+def stream_of(
+    key: int, flow: int, time_ns: int, frame: int, counters: Any, streams: Any, sizes: Any, recent: Any
+) -> int:
     """The row of a stream, new or known."""
-    row = int(counters[flow, LATEST]) - 1
-    if row >= 0 and streams[row, KEY] == key:
+    h = (key ^ key >> 32) + flow * 0x45D9F3B
+    place = (h ^ h >> 15) & (RECENT - 1)
+    row = int(recent[place])
+    if row < sizes[N_STREAMS] and streams[row, KEY] == key and streams[row, FLOW] == flow:
         return row
     lead = int(counters[flow, LEAD]) - 1
+    row = -1
     if lead < 0:
         lead = int(sizes[N_STREAMS])
         counters[flow, LEAD] = lead + 1
-    elif streams[lead, KNOWN] >= MOST_STREAMS and find_stream(key, lead, streams) < 0:
-        key = (key >> 32 & 3) << 32 | ANY
-    row = find_stream(key, lead, streams)
+    else:
+        row = find_stream(key, lead, streams)
+        if row < 0 and streams[lead, KNOWN] >= MOST_STREAMS:
+            key = (key >> 32 & 3) << 32 | ANY
+            row = find_stream(key, lead, streams)
     if row < 0:
         row = int(sizes[N_STREAMS])
         sizes[N_STREAMS] += 1
@@ -122,7 +119,7 @@ def stream_of(key: int, flow: int, time_ns: int, frame: int, counters: Any, stre
         streams[row, NEXT] = streams[lead, HEADS + bucket(key)]
         streams[lead, HEADS + bucket(key)] = row + 1
         streams[lead, KNOWN] += 1
-    counters[flow, LATEST] = row + 1
+    recent[place] = row
     return row
 
 
@@ -146,27 +143,27 @@ def count_sequence(streams: Any, row: int, number: int) -> None:
 
 
 @inner
+def what_goes(b: Buffer, o: int, stop: int, kind: int) -> tuple[int, int]:
+    """Key and number of a payload, as notes have them; the key of what is of no kind is -1, it is not followed."""
+    if kind == demux.RTP:
+        return u32(b, o + 8) if stop - o >= 12 else ANY, u16(b, o + 2) << 8 | int(b[o + 1]) & 0x7F
+    if kind == demux.OTHER or kind == demux.CHANNEL or kind == demux.MDNS:
+        return -1, 0
+    if kind == demux.RTCP:
+        return RTCP << 32 | (u32(b, o + 4) if stop - o >= 8 else ANY), int(b[o + 1]) & 31  # 192 to 223
+    if demux.is_data(kind):
+        return DATA << 32, 0
+    return STUN if demux.is_stun(kind) else NOTHING, 0
+
+
+@inner
 def note_unit(
     b: Buffer, o: int, stop: int, length: int, kind: int, flow: int, time_ns: int, frame: int, notes: Any, at: int
 ) -> int:
-    """Note a payload for `follow`; returns how many are noted then.  What is of no kind is not."""
-    if kind == demux.OTHER or kind == demux.CHANNEL or kind == demux.MDNS:
+    """Note a payload for `follow`; returns how many are noted then."""
+    key, number = what_goes(b, o, stop, kind)
+    if key < 0:
         return at
-    key = ANY
-    number = 0
-    if kind == demux.RTP:
-        if stop - o >= 12:
-            key = u32(b, o + 8)
-        number = u16(b, o + 2) << 8 | int(b[o + 1]) & 0x7F
-    elif kind == demux.RTCP:
-        key = RTCP << 32 | (u32(b, o + 4) if stop - o >= 8 else ANY)
-        number = int(b[o + 1]) & 31  # 192 to 223
-    elif demux.is_data(kind):
-        key = DATA << 32
-    elif demux.is_stun(kind):
-        key = STUN
-    else:
-        key = NOTHING
     notes[at, U_FLOW] = flow
     notes[at, U_KEY] = key
     notes[at, U_LENGTH] = length
@@ -176,48 +173,65 @@ def note_unit(
     return at + 1
 
 
+@inner
+def follow_unit(
+    key: int,
+    number: int,
+    length: int,
+    flow: int,
+    time_ns: int,
+    frame: int,
+    counters: Any,
+    streams: Any,
+    activity: Any,
+    sizes: Any,
+    recent: Any,
+) -> None:
+    """Count a payload in its stream and second; there must be room for one more row of both."""
+    row = int(counters[flow, ACTIVE]) - 1
+    start = int(activity[row, A_START])
+    if row < 0 or time_ns < start or time_ns >= start + SECOND:
+        if row >= 0 and time_ns < start:
+            sizes[N_BACK] += 1
+        row = int(sizes[N_ACTIVITY])
+        sizes[N_ACTIVITY] += 1
+        activity[row, A_FLOW] = flow
+        activity[row, A_START] = time_ns - time_ns % SECOND
+        for k in range(A_RTP, ACTIVITY):
+            activity[row, k] = 0
+        counters[flow, ACTIVE] = row + 1
+    if key >= STUN:
+        activity[row, A_STUN] += key == STUN
+        return
+    kind = key >> 32 & 3
+    activity[row, A_RTP + kind] += 1
+    if kind != RTCP:
+        activity[row, A_BYTES] += length
+    row = stream_of(key, flow, time_ns, frame, counters, streams, sizes, recent)
+    streams[row, PACKETS] += 1
+    streams[row, BYTES] += length
+    streams[row, LAST_FRAME] = frame
+    streams[row, FIRST_TIME] = min(int(streams[row, FIRST_TIME]), time_ns)
+    streams[row, LAST_TIME] = max(int(streams[row, LAST_TIME]), time_ns)
+    if kind == RTP:
+        streams[row, TYPES + (number >> 5 & 3)] |= 1 << (number & 31)
+        if key < ANY:
+            count_sequence(streams, row, number >> 8)
+    elif kind == RTCP:
+        streams[row, TYPES] |= 1 << number
+
+
 @kernel
-def follow(notes: Any, begin: int, stop: int, counters: Any, streams: Any, activity: Any, sizes: Any) -> int:
+def follow(
+    notes: Any, begin: int, stop: int, counters: Any, streams: Any, activity: Any, sizes: Any, recent: Any
+) -> int:
     """Count what was noted in its stream and second; returns where it stopped: at the end, or a table was full."""
     i = begin
     while i < stop and int(sizes[N_STREAMS]) < len(streams) and int(sizes[N_ACTIVITY]) < len(activity):
-        flow = int(notes[i, U_FLOW])
-        key = int(notes[i, U_KEY])
-        length = int(notes[i, U_LENGTH])
-        time_ns = int(notes[i, U_TIME])
-        frame = int(notes[i, U_FRAME])
-        number = int(notes[i, U_NUMBER])
+        flow, key, length = int(notes[i, U_FLOW]), int(notes[i, U_KEY]), int(notes[i, U_LENGTH])
+        number, time_ns, frame = int(notes[i, U_NUMBER]), int(notes[i, U_TIME]), int(notes[i, U_FRAME])
+        follow_unit(key, number, length, flow, time_ns, frame, counters, streams, activity, sizes, recent)
         i += 1
-        row = int(counters[flow, ACTIVE]) - 1
-        if row < 0 or not 0 <= time_ns - int(activity[row, A_START]) < SECOND:
-            if row >= 0 and time_ns < int(activity[row, A_START]):
-                sizes[N_BACK] += 1
-            row = int(sizes[N_ACTIVITY])
-            sizes[N_ACTIVITY] += 1
-            activity[row, A_FLOW] = flow
-            activity[row, A_START] = time_ns - time_ns % SECOND
-            for k in range(A_RTP, ACTIVITY):
-                activity[row, k] = 0
-            counters[flow, ACTIVE] = row + 1
-        if key >= STUN:
-            activity[row, A_STUN] += key == STUN
-            continue
-        kind = key >> 32 & 3
-        activity[row, A_RTP + kind] += 1
-        if kind != RTCP:
-            activity[row, A_BYTES] += length
-        row = stream_of(key, flow, time_ns, frame, counters, streams, sizes)
-        streams[row, PACKETS] += 1
-        streams[row, BYTES] += length
-        streams[row, LAST_FRAME] = frame
-        streams[row, FIRST_TIME] = min(int(streams[row, FIRST_TIME]), time_ns)
-        streams[row, LAST_TIME] = max(int(streams[row, LAST_TIME]), time_ns)
-        if kind == RTP:
-            streams[row, TYPES + (number >> 5 & 3)] |= 1 << (number & 31)
-            if key < ANY:
-                count_sequence(streams, row, number >> 8)
-        elif kind == RTCP:
-            streams[row, TYPES] |= 1 << number
     return i
 
 
@@ -225,38 +239,42 @@ class Following:
     """Streams and activity of one capture, while it is read."""
 
     def __init__(self) -> None:
-        self._streams = new_streams(256)
-        self._activity = new_activity(256)
+        self.streams = new_streams(256)
+        self.activity = new_activity(256)
         self.sizes = np.zeros(SIZES, np.int64)
+        self.recent = np.zeros(RECENT, np.int32)
+
+    def tables(self) -> tuple[Any, ...]:
+        return self.streams, self.activity, self.sizes, self.recent
 
     def take(self, notes: Ints, counters: Any, fast: bool) -> None:
         """Count what was noted."""
         at = 0
         while True:
-            at = follow.run(fast, notes, at, len(notes), counters, self._streams, self._activity, self.sizes)
+            at = follow.run(fast, notes, at, len(notes), counters, *self.tables())
             if at >= len(notes):
                 break
-            self._make_room(counters)
+            self.make_room(counters)
 
-    def _make_room(self, counters: Any) -> None:
-        """Make the tables larger that are full; activity may only need to be put together."""
+    def make_room(self, counters: Any) -> None:
+        """Make the tables larger that are full, if any; activity may only need to be put together."""
         n_streams, n_activity = self.sizes[[N_STREAMS, N_ACTIVITY]].tolist()
-        if n_streams >= len(self._streams):
-            self._streams = _larger(self._streams)
-        if n_activity >= len(self._activity):
+        if n_streams >= len(self.streams):
+            self.streams = larger(self.streams, n_streams)
+        if n_activity >= len(self.activity):
             if not self.sizes[N_BACK]:
-                self._activity = _larger(self._activity)
+                self.activity = larger(self.activity, n_activity)
                 return
-            merged = merge_activity(self._activity)
+            merged = merge_activity(self.activity)
             if len(merged) * 2 > n_activity:
-                self._activity = new_activity(4 * n_activity)
-            self._activity[: len(merged)] = merged
+                self.activity = new_activity(4 * n_activity)
+            self.activity[: len(merged)] = merged
             self.sizes[N_ACTIVITY] = len(merged)
             counters[:, ACTIVE] = 0
 
     def finish(self, number: Ints) -> tuple[Ints, Ints]:
         """The streams and the activity, their flows numbered anew; nothing can be taken after it."""
-        streams, activity = self._streams[: self.sizes[N_STREAMS]], self._activity[: self.sizes[N_ACTIVITY]]
+        streams, activity = self.streams[: self.sizes[N_STREAMS]], self.activity[: self.sizes[N_ACTIVITY]]
         streams[:, FLOW], activity[:, A_FLOW] = number[streams[:, FLOW]], number[activity[:, A_FLOW]]
         streams[:, [NEXT, *range(HEADS, STREAM)]] = 0
         streams = streams[ordered_by(streams[:, FLOW], streams[:, FIRST_FRAME], streams[:, KEY])]
@@ -271,13 +289,6 @@ def new_streams(rows: int) -> Ints:
 def new_activity(rows: int) -> Ints:
     """Room for activity."""
     return np.zeros((rows, ACTIVITY), np.int64)
-
-
-def _larger(table: Ints) -> Ints:
-    """The same rows with room for four times as many; only rows that are used become memory."""
-    larger = np.zeros((4 * len(table), table.shape[1]), np.int64)
-    larger[: len(table)] = table
-    return larger
 
 
 def merge_activity(rows: Ints) -> Ints:

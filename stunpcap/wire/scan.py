@@ -25,6 +25,7 @@ from stunpcap.wire.flowtable import FlowTable
 from stunpcap.wire.following import NOTE, Following
 from stunpcap.wire.keeping import Kept
 from stunpcap.wire.linktypes import link_type
+from stunpcap.wire.near import ENTRY, NEAR
 from stunpcap.wire.oddities import GAPS, HEADER_CUT, STRAYS, TUNNEL_CUT, UNSEEN, Oddities
 from stunpcap.wire.opaque import HELLO, Opaque
 from stunpcap.wire.rare import Rare
@@ -56,6 +57,7 @@ from stunpcap.wire.walk import (
     SPECIAL,
     SPECIAL_PACKET,
     STATE,
+    TALLY,
     scan,
     scan_units,
 )
@@ -66,6 +68,8 @@ COMPILE_ABOVE = 60_000
 """Packets from which on compiled code is faster, its loading included."""
 KEPT_ABOVE = 6_000
 """The same where machine code is kept."""
+NOWHERE = np.zeros((0, ENTRY), np.int64)
+"""In place of `stunpcap.wire.near`."""
 
 
 class _Room:
@@ -77,7 +81,6 @@ class _Room:
         self.segments = np.empty((packets, SEGMENT), np.int64)
         self.specials = np.empty((packets, SPECIAL), np.int64)
         self.hellos = np.empty((packets, HELLO), np.int64)
-        self.notes = np.empty((packets + MORE_ROWS, NOTE), np.int64)
 
 
 class Scanner:
@@ -95,10 +98,11 @@ class Scanner:
         self._streams = Streams()
         self._following = Following()
         self._kept = Kept()
+        self._near = np.zeros((NEAR, ENTRY), np.int64)
         self._opaque = Opaque()
         self._oddities = Oddities()
         self._rare = Rare(self._oddities)
-        self._tally = np.zeros(16, np.int64)
+        self._tally = np.zeros(TALLY, np.int64)
         self._ethertypes = np.zeros(0x10000, np.int64)
         self._protocols = np.zeros(256, np.int64)
 
@@ -123,7 +127,7 @@ class Scanner:
 
     def _scan(self, data: memoryview, columns: tuple[Any, ...], starts_at: Ints, first_frame: int, fast: bool) -> Ints:
         """Scan packets; returns the rows of those that the kernel leaves to Python, good until the next scan."""
-        count, times, flows = len(columns[0]), columns[3], self._flows
+        count, times, flows, following = len(columns[0]), columns[3], self._flows, self._following
         if count > self._room.packets:
             self._room = _Room(count)
         room = self._room
@@ -153,8 +157,8 @@ class Scanner:
                 room.segments,
                 room.specials,
                 room.hellos,
-                room.notes,
-                self._following.sizes,
+                *following.tables(),
+                self._near if fast else NOWHERE,
                 self._tally,
                 self._ethertypes,
                 self._protocols,
@@ -162,8 +166,8 @@ class Scanner:
             flows.count = int(state[N_FLOWS])
             if begin >= count:
                 break
-            flows.grow()
-        self._following.take(room.notes[: state[N_NOTES]], flows.counters, fast)
+            flows.make_room()
+            following.make_room(flows.counters)
         rows = room.rows[: state[N_ROWS]]
         self._keep(data, rows, first_frame + rows[:, ROW_PACKET], times[rows[:, ROW_PACKET]])
         self._put_together(data, room.segments[: state[N_SEGMENTS]], times, first_frame, fast)
@@ -221,7 +225,7 @@ class Scanner:
             flows.count = int(state[N_FLOWS])
             if begin >= len(units):
                 break
-            flows.grow()
+            flows.make_room()
         self._following.take(notes[: state[N_NOTES]], flows.counters, fast)
         kept = rows[: state[N_ROWS]]
         self._keep(payload, kept, marks[kept[:, ROW_PACKET], 0], marks[kept[:, ROW_PACKET], 1])

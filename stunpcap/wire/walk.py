@@ -27,9 +27,11 @@ from stunpcap.wire.counters import (
     TTL_MIN,
     count_payload,
 )
-from stunpcap.wire.following import is_multicast_dns, note_unit
+from stunpcap.wire.following import N_ACTIVITY, N_STREAMS, follow_unit, note_unit, what_goes
 from stunpcap.wire.framing import frame_size, frames_in, unit_in
 from stunpcap.wire.hashing import find_slot
+from stunpcap.wire.linktypes import ETHERNET
+from stunpcap.wire.near import FETCH, come_near, fetch, near_flow
 from stunpcap.wire.opaque import HELLO_FLOW, HELLO_START, HELLO_STOP
 from stunpcap.wire.segments import (
     FLAGS,
@@ -62,12 +64,27 @@ ROW = 9
     SPECIAL_SRC,
 ) = range(9)
 SPECIAL = SPECIAL_SRC + 4
-(N_FLOWS, N_ROWS, N_SPECIALS, N_UNSEEN, FIRST_UNSEEN, N_TUNNEL_CUT, FIRST_TUNNEL_CUT, N_SEGMENTS, N_HELLOS, N_NOTES) = (
-    range(10)
-)
-STATE = 10
+(
+    N_FLOWS,
+    N_ROWS,
+    N_SPECIALS,
+    N_UNSEEN,
+    FIRST_UNSEEN,
+    N_TUNNEL_CUT,
+    FIRST_TUNNEL_CUT,
+    N_SEGMENTS,
+    N_HELLOS,
+    N_NOTES,
+    FETCHED,
+) = range(11)
+STATE = 11
 """State of a scan.  Unseen: packets of whose payload too little was captured to tell what it is.  Tunnel cut: those in
 which the header of what may be a packet in a tunnel was cut."""
+TALLY = 16
+KEPT_MDNS = 15
+"""Where the tally, else of packets by what became of them, has the datagrams of mDNS that were kept."""
+MOST_MDNS = 2000
+"""So many of them are kept of a capture."""
 MORE_ROWS = 1 << 12
 """Rows beyond one a packet: segments of TCP may hold several messages."""
 
@@ -121,26 +138,41 @@ def scan(
     segments: Any,
     specials: Any,
     hellos: Any,
-    notes: Any,
+    streams: Any,
+    activity: Any,
     sizes: Any,
+    recent: Any,
+    near: Any,
     tally: Any,
     ethertypes: Any,
     protocols: Any,
 ) -> int:
-    """Walk the packets from `begin` on; returns where it stopped: at the end, or where the flow table was full.
+    """Walk the packets from `begin` on; returns where it stopped: at the end, or where a table was full.
 
     `state` begins as zeros but for the flows, `tally` counts packets by what became of them.
     """
     n_flows, n_rows, n_specials = int(state[N_FLOWS]), int(state[N_ROWS]), int(state[N_SPECIALS])
-    n_segments, n_hellos, n_notes = int(state[N_SEGMENTS]), int(state[N_HELLOS]), int(state[N_NOTES])
+    n_segments, n_hellos = int(state[N_SEGMENTS]), int(state[N_HELLOS])
     limit = min(len(slots) // 2, len(keys))
+    has_near = len(near) > 0
+    fetched = begin
     i = begin
     while i < len(offset):
-        if n_flows + DEEPEST >= limit:
+        if n_flows + DEEPEST >= limit or sizes[N_STREAMS] >= len(streams) or sizes[N_ACTIVITY] >= len(activity):
             break
+        if has_near and i >= fetched:
+            state[FETCHED] += fetch(b, offset, i)
+            fetched = i + FETCH
         start = int(offset[i])
         stop = start + int(caplen[i])
-        status = layers.dissect(b, start, stop, start + int(wirelen[i]), int(starts_at[interface[i]]), f)
+        time, frame = int(time_ns[i]), first_frame + i
+        layer = int(starts_at[interface[i]])
+        flow = -1
+        status = layers.DATAGRAM
+        if has_near and layer == ETHERNET:
+            flow = near_flow(b, start, stop, start + int(wirelen[i]), near, f)
+        if flow < 0:
+            status = layers.dissect(b, start, stop, start + int(wirelen[i]), layer, f)
         tally[status] += 1
         if status != layers.DATAGRAM:
             if status == layers.NOT_IP and f[layers.DETAIL] < 0x10000:
@@ -163,34 +195,37 @@ def scan(
             i += 1
             continue
 
-        for k in range(8):
-            key[k] = f[k]
-        key[8] = f[layers.SPORT] << 16 | f[layers.DPORT]
-        key[9] = f[layers.PROTO]
-        slot = find_slot(slots, keys, KEY, key, seed)
-        flow = int(slots[slot])
         if flow < 0:
-            flow = n_flows
-            n_flows += 1
-            slots[slot] = flow
-            for k in range(KEY):
-                keys[flow, k] = key[k]
-            counters[flow, FIRST_TIME] = time_ns[i]
-            counters[flow, LAST_TIME] = time_ns[i]
-            counters[flow, FIRST_FRAME] = first_frame + i
-            counters[flow, TTL_MIN] = f[layers.TTL]
-            counters[flow, TTL_MAX] = f[layers.TTL]
-            if f[layers.PROTO] == layers.TCP:
-                for k in range(4):
-                    key[k], key[4 + k] = key[4 + k], key[k]
-                key[8] = f[layers.DPORT] << 16 | f[layers.SPORT]
-                other = int(slots[find_slot(slots, keys, KEY, key, seed)])
-                if other >= 0:
-                    pair_up(tcp, flow, other)
+            for k in range(8):
+                key[k] = f[k]
+            key[8] = f[layers.SPORT] << 16 | f[layers.DPORT]
+            key[9] = f[layers.PROTO]
+            slot = find_slot(slots, keys, KEY, key, seed)
+            flow = int(slots[slot])
+            if flow < 0:
+                flow = n_flows
+                n_flows += 1
+                slots[slot] = flow
+                for k in range(KEY):
+                    keys[flow, k] = key[k]
+                counters[flow, FIRST_TIME] = time
+                counters[flow, LAST_TIME] = time
+                counters[flow, FIRST_FRAME] = frame
+                counters[flow, TTL_MIN] = f[layers.TTL]
+                counters[flow, TTL_MAX] = f[layers.TTL]
+                if f[layers.PROTO] == layers.TCP:
+                    for k in range(4):
+                        key[k], key[4 + k] = key[4 + k], key[k]
+                    key[8] = f[layers.DPORT] << 16 | f[layers.SPORT]
+                    other = int(slots[find_slot(slots, keys, KEY, key, seed)])
+                    if other >= 0:
+                        pair_up(tcp, flow, other)
+            if has_near:
+                come_near(f, flow, near)
         counters[flow, PACKETS] += 1
         counters[flow, BYTES] += f[layers.LENGTH]
-        counters[flow, FIRST_TIME] = min(int(counters[flow, FIRST_TIME]), int(time_ns[i]))
-        counters[flow, LAST_TIME] = max(int(counters[flow, LAST_TIME]), int(time_ns[i]))
+        counters[flow, FIRST_TIME] = min(int(counters[flow, FIRST_TIME]), time)
+        counters[flow, LAST_TIME] = max(int(counters[flow, LAST_TIME]), time)
         counters[flow, TTL_MIN] = min(int(counters[flow, TTL_MIN]), f[layers.TTL])
         counters[flow, TTL_MAX] = max(int(counters[flow, TTL_MAX]), f[layers.TTL])
         toward = int(direction[i])
@@ -221,7 +256,8 @@ def scan(
                     end < 0
                     or n_rows + most + len(offset) - i > len(rows)
                     or n_flows + DEEPEST * most >= limit
-                    or n_notes + most + len(offset) - i > len(notes)
+                    or sizes[N_STREAMS] + most > len(streams)
+                    or sizes[N_ACTIVITY] + most > len(activity)
                 ):
                     note_segment(b, f, tcp, flow, i, toward, segments[n_segments])
                     n_segments += 1
@@ -248,8 +284,8 @@ def scan(
                             flow,
                             n_flows,
                             layers.TCP,
-                            int(time_ns[i]),
-                            first_frame + i,
+                            time,
+                            frame,
                             f[layers.TTL],
                             toward,
                             key,
@@ -261,8 +297,11 @@ def scan(
                     if demux.is_kept(kind):
                         note_row(rows[n_rows], i, holder, start, stop, length, kind, f, toward)
                         n_rows += 1
-                    time, frame = int(time_ns[i]), first_frame + i
-                    n_notes = note_unit(b, start, stop, length, kind, holder, time, frame, notes, n_notes)
+                    what, number = what_goes(b, start, stop, kind)
+                    if what >= 0:
+                        follow_unit(
+                            what, number, length, holder, time, frame, counters, streams, activity, sizes, recent
+                        )
             if f[layers.LENGTH] <= 0 or tcp[flow, TCP_STATE] != OURS:
                 counters[flow, N_OTHER] += 1
             i += 1
@@ -286,8 +325,8 @@ def scan(
                 flow,
                 n_flows,
                 f[layers.PROTO],
-                int(time_ns[i]),
-                first_frame + i,
+                time,
+                frame,
                 f[layers.TTL],
                 toward,
                 key,
@@ -304,7 +343,12 @@ def scan(
         ):
             note_hello(b, f, flow, True, hellos[n_hellos])
             n_hellos += 1
-        if kind == demux.OTHER and is_multicast_dns(f[layers.SPORT], f[layers.DPORT], sizes):
+        if (
+            kind == demux.OTHER
+            and demux.is_multicast_dns(f[layers.SPORT], f[layers.DPORT])
+            and tally[KEPT_MDNS] < MOST_MDNS
+        ):
+            tally[KEPT_MDNS] += 1
             kind = demux.MDNS
         if kind == demux.OTHER:
             seen = f[layers.STOP] - f[layers.START]
@@ -320,12 +364,14 @@ def scan(
             if demux.is_kept(kind):
                 note_row(rows[n_rows], i, flow, f[layers.START], f[layers.STOP], f[layers.LENGTH], kind, f, toward)
                 n_rows += 1
-            start, stop, length = f[layers.START], f[layers.STOP], f[layers.LENGTH]
-            time, frame = int(time_ns[i]), first_frame + i
-            n_notes = note_unit(b, start, stop, length, kind, flow, time, frame, notes, n_notes)
+            what, number = what_goes(b, f[layers.START], f[layers.STOP], kind)
+            if what >= 0:
+                follow_unit(
+                    what, number, f[layers.LENGTH], flow, time, frame, counters, streams, activity, sizes, recent
+                )
         i += 1
     state[N_FLOWS], state[N_ROWS], state[N_SPECIALS] = n_flows, n_rows, n_specials
-    state[N_SEGMENTS], state[N_HELLOS], state[N_NOTES] = n_segments, n_hellos, n_notes
+    state[N_SEGMENTS], state[N_HELLOS] = n_segments, n_hellos
     return i
 
 
