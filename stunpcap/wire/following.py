@@ -1,8 +1,7 @@
 """What goes on in a flow over time: its streams of RTP, RTCP and data, and what went in each second.
 
-A stream is a row for each flow, kind and SSRC; activity is a row for each flow and second in which anything went.  Both
-are counted where the payload lies.  Only so many rows are made for a flow: what looks like RTP with a new SSRC in
-each packet costs little more than a call.
+A stream is a row for each flow, kind and SSRC; activity is a row for each flow and second in which anything went.  Only
+so many rows are made for a flow: what looks like RTP with a new SSRC in each packet costs little more than a call.
 """
 
 from __future__ import annotations
@@ -144,7 +143,7 @@ def count_sequence(streams: Any, row: int, number: int) -> None:
 
 @inner
 def what_goes(b: Buffer, o: int, stop: int, kind: int) -> tuple[int, int]:
-    """Key and number of a payload, as notes have them; the key of what is of no kind is -1, it is not followed."""
+    """Key and number of a payload, as notes have them; the key of what is not followed is -1."""
     if kind == demux.RTP:
         return u32(b, o + 8) if stop - o >= 12 else ANY, u16(b, o + 2) << 8 | int(b[o + 1]) & 0x7F
     if kind == demux.OTHER or kind == demux.CHANNEL or kind == demux.MDNS:
@@ -249,12 +248,10 @@ class Following:
 
     def take(self, notes: Ints, counters: Any, fast: bool) -> None:
         """Count what was noted."""
-        at = 0
-        while True:
-            at = follow.run(fast, notes, at, len(notes), counters, *self.tables())
-            if at >= len(notes):
-                break
+        at = follow.run(fast, notes, 0, len(notes), counters, *self.tables())
+        while at < len(notes):
             self.make_room(counters)
+            at = follow.run(fast, notes, at, len(notes), counters, *self.tables())
 
     def make_room(self, counters: Any) -> None:
         """Make the tables larger that are full, if any; activity may only need to be put together."""
@@ -282,12 +279,10 @@ class Following:
 
 
 def new_streams(rows: int) -> Ints:
-    """Room for streams."""
     return np.zeros((rows, STREAM), np.int64)
 
 
 def new_activity(rows: int) -> Ints:
-    """Room for activity."""
     return np.zeros((rows, ACTIVITY), np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Tables that grow.  Memory that nobody has touched costs nothing, so they grow by much, and only used rows are copied."""
+"""Tables that grow: by much, for memory that nobody has touched costs nothing, and only used rows are copied."""
 
 from __future__ import annotations
 
