@@ -33,8 +33,8 @@ def summary(
     it, and what else was found. `frames` is a display filter for Wireshark that shows the packets meant.
 
     Of what clients of a large server there are beside sessions, --json lists 1,000 of a kind: addresses that trouble
-    ICE most, relays that failed. Numbers count all, `left_out` says how many are not listed; `stunpcap mappings`,
-    `transactions`, `allocations` and `flows` print all.
+    ICE most, relays that failed, the gravest findings. Numbers count all, `left_out` says how many are not listed;
+    `stunpcap mappings`, `transactions`, `allocations`, `flows` and `findings` print all.
 
     \b
     Examples:

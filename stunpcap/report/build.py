@@ -36,7 +36,7 @@ DETAILS = 8
 ROWS = 3000
 """Rows of the table of sessions."""
 ROWS_BESIDE = 60
-"""Rows of the other tables."""
+"""Rows of the other tables, and findings about no session."""
 _SEVERITIES = ("error", "warning", "info")
 _CONFIDENCES = ("high", "medium", "low")
 
@@ -82,7 +82,10 @@ def build_report(
         drawn = _drawn(trace, summary, drawing)
     say("tables")
     vantages = [one.name for one in trace.sources]
-    rest = tuple(part_of(found, vantages) for found in summary.findings if not summary.sessions or not is_limit(found))
+    rest = [found for found in summary.findings if not summary.sessions or not is_limit(found)]
+    more = len(rest[ROWS_BESIDE:]) + summary.left_out.get("findings", 0)
+    if more:
+        rest = sorted(rest, key=lambda found: _SEVERITIES.index(found.severity))[:ROWS_BESIDE]
     numbers = frozenset(one.session_id for one in told)
     overview: tuple[Sheet, ...] = ()
     if len(summary.sessions) > 1:
@@ -96,7 +99,8 @@ def build_report(
         left_out=_left_out(summary, told),
         figures=drawn,
         overview=overview,
-        findings=rest,
+        findings=tuple(part_of(found, vantages) for found in rest),
+        more_findings=f"And {more:,} more: stunpcap findings tells them all." if more else "",
         network=_network(trace, several, session, numbers),
         limits=limits_of(trace, summary, told),
         made=made_of(trace, summary, call),

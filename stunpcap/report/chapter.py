@@ -16,12 +16,12 @@ from stunpcap.report import saying, sheets
 from stunpcap.report.figures import Figures
 from stunpcap.report.findings import part_of
 from stunpcap.report.looks import look_at
-from stunpcap.report.model import Account, Cell, Chapter, Figure, Head, Look, Part, Sheet, Verdict, Who
+from stunpcap.report.model import Account, Cell, Chapter, Figure, Head, Look, Part, Sheet, Verdict
 from stunpcap.report.pairs import pairs_sheet
 from stunpcap.summary.model import Session
 from stunpcap.summary.pairs_text import mark_of
 from stunpcap.summary.text_findings import cause_of
-from stunpcap.summary.words import clock, seconds
+from stunpcap.summary.words import DTLS_SAID, TAGS, clock, seconds
 from stunpcap.table import Table
 from stunpcap.words import many
 
@@ -33,12 +33,6 @@ ACCOUNTS = 6
 ROWS = 60
 """Rows of a table of a session."""
 PAIRS = 300
-_DTLS = {"none": "none seen", "started": "started, not finished", "done": "done", "failed": "failed"}
-_TAGS = {
-    "no username": "checks carry no user name",
-    "only requests": "only requests were captured",
-    "only responses": "only responses were captured",
-}
 
 Say = Callable[[str], None]
 
@@ -64,10 +58,7 @@ def chapter_of(trace: Trace, session: Session, figures: Figures | None, say: Say
     return Chapter(
         number=session.session_id,
         verdict=verdict_of(session),
-        who=tuple(
-            Who(one.name, one.ufrag or "", one.role or "role unknown", one.addresses, one.captured_at)
-            for one in session.agents
-        ),
+        who=session.agents,
         when=when_of(session),
         facts=tuple(_facts(session)),
         **{name: tuple(some[:ACCOUNTS]) for name, some in lists.items()},
@@ -117,10 +108,10 @@ def _facts(session: Session) -> list[tuple[str, str]]:
         facts.append(("Nominated pair", f"A {session.nominated_a}, B {session.nominated_b}{took}"))
     else:
         facts.append(("Nominated pair", "none"))
-    facts.append(("DTLS", _DTLS[session.dtls]))
+    facts.append(("DTLS", DTLS_SAID[session.dtls]))
     forth, back = session.media_ab_packets, session.media_ba_packets
     facts.append(("Media and data", f"A → B {forth:,} packets, B → A {back:,}" if forth or back else "none seen"))
-    notes = [_TAGS.get(tag, tag) for tag in session.tags]
+    notes = [TAGS.get(tag, tag) for tag in session.tags]
     if session.restart_of:
         notes.append(f"ICE restart of session {session.restart_of}")
     if session.restarted_by:

@@ -65,6 +65,9 @@ def _lines(report: Report, ladders: dict[int, str]) -> Iterator[str]:
         yield "## Findings about no session"
         for found in report.findings:
             yield from _finding(found)
+        if report.more_findings:
+            yield ""
+            yield plain(report.more_findings)
     yield ""
     yield "## What the capture could not show"
     yield ""
@@ -101,7 +104,7 @@ def _chapter(chapter: Chapter, ladder: str, *, alone: bool) -> Iterator[str]:
         named = f" {code(one.ufrag)}" if one.ufrag else ""
         at = f", at {', '.join(map(code, one.addresses[:6]))}" if one.addresses else ""
         taken = f" (captured here or near: {', '.join(map(code, one.captured_at))})" if one.captured_at else ""
-        yield f"- Agent {one.name}:{named} {one.role}{at}{taken}"
+        yield f"- Agent {one.name}:{named} {one.role or 'role unknown'}{at}{taken}"
     yield from (f"- {name}: {prose(said)}" for name, said in chapter.facts)
     if chapter.cause and chapter.verdict.state.startswith("connected"):
         yield ""

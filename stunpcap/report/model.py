@@ -7,6 +7,7 @@ markup, of our own renderer.
 from __future__ import annotations
 
 from stunpcap.record import record
+from stunpcap.summary.model import Agent
 
 
 @record
@@ -123,17 +124,6 @@ class Verdict:
 
 
 @record
-class Who:
-    """One of the two agents."""
-
-    name: str
-    ufrag: str
-    role: str
-    addresses: tuple[str, ...]
-    captured_at: tuple[str, ...]
-
-
-@record
 class Account:
     """One direction of one pair: what became of its packets."""
 
@@ -148,7 +138,7 @@ class Chapter:
 
     number: int
     verdict: Verdict
-    who: tuple[Who, ...]
+    who: tuple[Agent, Agent]
     when: str
     facts: tuple[tuple[str, str], ...]
     arrived: tuple[Account, ...]
@@ -191,6 +181,8 @@ class Report:
     overview: tuple[Sheet, ...]
     findings: tuple[Part, ...]
     "About no session."
+    more_findings: str
+    "How many more of them there are; empty if all are told."
     network: tuple[Sheet, ...]
     "Servers, relays, mappings, flows."
     limits: tuple[str, ...]

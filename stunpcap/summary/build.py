@@ -37,7 +37,7 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
         raise UsageError(f"there is no session {session}; the trace has {len(tables.sessions)}")
     about = around(tables.pairs, session)
     captures = build_captures(tables.vantages, trace.sources)
-    findings = build_findings(tables.findings)
+    findings, about_none = build_findings(tables.findings, session)
     sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions, captures, findings, session)
     states = [one.state for one in sessions]
     mappings, behaviours = build_mappings(tables.mappings, captures, about)
@@ -56,6 +56,7 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
         "servers.asked.mapped": sum(one.mapped_count - len(one.mapped) for one in asked),
         "servers.asked.relayed": sum(one.relayed_count - len(one.relayed) for one in asked),
         "relays": sum(relay_states.values()) - len(relays),
+        "findings": about_none - len(findings.get(None, ())),
         "opaque": sum(hidden.values()) - sum(not one.maybe_web for one in opaque),
     }
     return Summary(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from stunpcap.record import record
 from stunpcap.summary.columns import from_columns
-from stunpcap.table import Table
+from stunpcap.summary.crowd import choose
+from stunpcap.table import MISSING, Table
 
 
 @record
@@ -29,8 +32,17 @@ class Found:
     time: str | None
 
 
-def build_findings(table: Table) -> dict[int | None, tuple[Found, ...]]:
-    """Session -> its findings, the cause first; under None those about no session."""
+def build_findings(table: Table, number: int | None) -> tuple[dict[int | None, tuple[Found, ...]], int]:
+    """Session -> its findings, the cause first; under None those about no session; and how many of these there are.
+
+    Parameters
+    ----------
+    number
+        The session whose findings are told; None: all.
+    """
+    about_none = table["session_id"] == MISSING
+    told = ~about_none if number is None else table["session_id"] == number
+    table = table.take(choose(np.flatnonzero(about_none | told), told, table["severity"]))
     columns = {name: table.values(name) for name in table.schema}
     columns["evidence"] = [tuple(filter(None, (text or "").split("\n"))) for text in columns["evidence"]]
     columns["advice"] = [steps(text or "") for text in columns["advice"]]
@@ -38,7 +50,8 @@ def build_findings(table: Table) -> dict[int | None, tuple[Found, ...]]:
     by_session: dict[int | None, list[Found]] = {}
     for found in from_columns(Found, columns):
         by_session.setdefault(found.session_id, []).append(found)
-    return {session: tuple(found) for session, found in by_session.items()}
+    found_by_session = {session: tuple(found) for session, found in by_session.items()}
+    return found_by_session, int(np.count_nonzero(about_none))
 
 
 def steps(advice: str) -> tuple[str, ...]:

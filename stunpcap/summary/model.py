@@ -266,7 +266,7 @@ class Summary:
     hidden: dict[str, int]
     "`tls` or `dtls` -> connections to other ports of TURN servers, those that `opaque` leaves out included."
     findings: tuple[Found, ...]
-    "Those about no session."
+    "Those about no session, of very many the gravest."
     left_out: dict[str, int]
     "List (`mappings`, `servers.clients`, ...) -> entries that are left out of it; empty if all are listed."
 

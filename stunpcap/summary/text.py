@@ -18,7 +18,7 @@ from stunpcap.summary.terminal import Paper, cells, safe
 from stunpcap.summary.text_findings import draw_cause, draw_rest, verdict
 from stunpcap.summary.text_network import CONFIDENCE
 from stunpcap.summary.text_relays import draw_opaque, draw_relays
-from stunpcap.summary.words import clock, listed, seconds
+from stunpcap.summary.words import DTLS_SAID, TAGS, clock, listed, seconds
 from stunpcap.words import many
 
 FEW = 5
@@ -102,7 +102,7 @@ def _lines(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
     else:
         for session in summary.sessions:
             yield from _session(session, paper, hints, several)
-    yield from draw_rest(summary.findings, paper)
+    yield from draw_rest(summary, paper)
     yield from text_network.mappings(summary, paper, hints.mappings)
     yield from text_network.servers(summary, paper, several)
     yield from draw_relays(summary, paper, several)
@@ -259,23 +259,11 @@ def _session(session: Session, paper: Paper, hints: Hints, several: bool) -> Ite
 def _followed(session: Session, paper: Paper) -> str:
     """What came after ICE."""
     arrow = paper.symbol("to")
-    dtls = {
-        "none": "DTLS: none seen",
-        "started": "DTLS: started, not finished",
-        "done": "DTLS: done",
-        "failed": "DTLS: failed",
-    }[session.dtls]
+    dtls = f"DTLS: {DTLS_SAID[session.dtls]}"
     forth, back = session.media_ab_packets, session.media_ba_packets
     if not forth and not back:
         return f"{dtls}; media: none seen"
     return f"{dtls}; media A {arrow} B: {many(forth, 'packet')}, B {arrow} A: {many(back, 'packet')}"
-
-
-_TAGS = {
-    "no username": "checks carry no user name",
-    "only requests": "only requests were captured",
-    "only responses": "only responses were captured",
-}
 
 
 def _circumstances(session: Session) -> str:
@@ -287,7 +275,7 @@ def _circumstances(session: Session) -> str:
         said.append(f"restarted as session {session.restarted_by}")
     if session.role_changes:
         said.append(f"{many(session.role_changes, 'change')} of role")
-    said += [_TAGS.get(tag, safe(tag)) for tag in session.tags]
+    said += [TAGS.get(tag, safe(tag)) for tag in session.tags]
     return "; ".join(said)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from stunpcap.summary.findings import Found
-from stunpcap.summary.model import Session
+from stunpcap.summary.model import Session, Summary
 from stunpcap.summary.terminal import Paper, safe
 
 BESIDE = 8
@@ -51,19 +51,20 @@ def draw_cause(session: Session, paper: Paper) -> Iterator[str]:
         yield from paper.wrap(f"What a finding means: stunpcap explain {safe(name)}", "  ")
 
 
-def draw_rest(findings: Sequence[Found], paper: Paper) -> Iterator[str]:
+def draw_rest(summary: Summary, paper: Paper) -> Iterator[str]:
     """Findings that belong to no session: in full if they are errors."""
-    if not findings:
+    if not summary.findings:
         return
     yield ""
     yield paper.style("strong", "Findings about no session")
-    for found in findings[:BESIDE]:
+    for found in summary.findings[:BESIDE]:
         yield from _short(found, paper)
         if found.severity == "error":
             yield from _evidence(found, paper)
             yield from _advice(found.advice, paper)
-    if len(findings) > BESIDE:
-        yield f"  and {len(findings) - BESIDE} more: stunpcap findings"
+    total = summary.count("findings")
+    if total > BESIDE:
+        yield f"  and {total - BESIDE:,} more: stunpcap findings"
 
 
 def _short(found: Found, paper: Paper) -> Iterator[str]:

@@ -21,6 +21,16 @@ BEHAVIOUR = {
 }
 """Level of `mappings.behaviour` -> a sentence in the words of RFC 4787 section 4.1."""
 
+DTLS_SAID = {"none": "none seen", "started": "started, not finished", "done": "done", "failed": "failed"}
+"""Level of `sessions.dtls` -> what is said after `DTLS: `."""
+
+TAGS = {
+    "no username": "checks carry no user name",
+    "only requests": "only requests were captured",
+    "only responses": "only responses were captured",
+}
+"""What is special about a session, where its tag does not say it all."""
+
 PROTOCOLS = {
     1: "ICMP",
     2: "IGMP",

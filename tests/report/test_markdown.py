@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 import stunpcap
 from stunpcap.report.escape import block, code, plain, prose
 from stunpcap.stun.render import printable
+from tests.ice.transcript import read
 from tests.places import LAB
 from tests.report.pages import FILE, HOSTILE
 
@@ -152,3 +153,20 @@ def test_many_sessions_fit_a_ticket(many_file: Path) -> None:
 )
 def test_addresses_become_code(text: str, wanted: str) -> None:
     assert prose(text) == wanted
+
+
+def test_many_findings_about_no_session() -> None:
+    """Sixty are told; how many more there are is said."""
+    lines = []
+    for number in range(70):
+        for server in (1, 2):
+            me, there, time = f"10.1.0.{number + 1}:5000", f"192.0.2.{server}:3478", number + server / 10
+            lines.append(f"{time:.2f} {me} > {there} request {number}at{server}")
+            seen = f"198.51.100.{server}:{7000 + number}"
+            lines.append(f"{time + 0.01:.2f} {there} > {me} success {number}at{server} mapped={seen}")
+    trace = read("\n".join([*lines, "120.0 end"]))
+    text = trace.to_markdown()
+    assert text is not None
+    told = text.partition("## Findings about no session")[2].partition("## What the capture could not show")[0]
+    assert told.count("### ") == 60
+    assert f"And {len(trace.findings) - 60} more: stunpcap findings tells them all." in told

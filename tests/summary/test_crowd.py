@@ -201,6 +201,25 @@ def test_routers_that_reject() -> None:
 
 
 @pytest.mark.usefixtures("three")
+def test_the_gravest_findings_about_no_session() -> None:
+    """Five clients behind NATs that map by destination, a warning each, and a server that is dead, an error."""
+    lines = [
+        line
+        for number in range(5)
+        for server in (1, 2)
+        for line in asking(number, f"192.0.2.{server}:3478", mapped=f"198.51.100.{server}:{7000 + number}")
+    ]
+    lines += [f"{time} {client(6)} > 192.0.2.3:3478 request dead" for time in (2, 2.5, 3.5, 5.5, 9.5, 17.5, 33.5)]
+    trace = read("\n".join([*lines, "90.0 end"]))
+    found = summarise(trace)
+    names = [one.name for one in found.findings]
+    assert len(names) == 3
+    assert "stun-server-unreachable" in names
+    assert found.count("findings") == len(trace.findings)
+    assert found.left_out["findings"] == len(trace.findings) - 3 >= 3
+
+
+@pytest.mark.usefixtures("three")
 def test_connections_in_tls() -> None:
     lines = []
     for number in range(5):
