@@ -41,7 +41,8 @@ def build_opaque(flows: Table, about: Around | None = None) -> tuple[tuple[Opaqu
     keys = {name: flows[name][rows] for name in ("vantage", "src", "dst", "transport")}
     back = find([keys[name] for name in ("vantage", "dst", "src", "transport")], list(keys.values()))
     port = flows.pools.endpoints.words[keys["dst"], 4]
-    to_server = np.isin(port, list(TURN_PORTS))
+    # By a table: the other way NumPy imports its masked arrays, which takes as long as all rules.
+    to_server = np.isin(port, list(TURN_PORTS), kind="table")
     # Between two ports of servers, who spoke first asked.
     asked = to_server & ~((back >= 0) & (back < np.arange(len(rows))) & pick(to_server, back, False))
     web = port == HTTPS

@@ -154,6 +154,16 @@ def test_completion_completes(run_apart: Run) -> None:
     assert done.returncode == 0
 
 
+NOT_FOR_A_SUMMARY = (
+    *("pandas", "pyarrow", "rich", "numba", "llvmlite", "numpy.ma", "numpy.random", "numpy.polynomial"),
+    *("bz2", "lzma", "hashlib", "shutil", "queue", "base64", "subprocess", "tempfile", "logging", "unicodedata"),
+    *("stunpcap.capture.sniff", "stunpcap.stun.message", "stunpcap.ice.authenticity"),
+    *("stunpcap.summary.terminal", "stunpcap.summary.text", "stunpcap.engines.feeding", "stunpcap.plots.styles"),
+    *("stunpcap.notebook", "stunpcap.extract", "stunpcap.watch", "stunpcap.ladder", "stunpcap.report"),
+)
+"""What `summary --json` of a small capture does without; all of it together would take a third of its time again."""
+
+
 @pytest.mark.parametrize(
     ("argv", "absent"),
     [
@@ -162,7 +172,10 @@ def test_completion_completes(run_apart: Run) -> None:
         (["completion", "bash"], ("numpy", "pandas", "rich", "numba", "pyarrow")),
         (["pairs", "--nonsense"], ("numpy", "pandas", "rich", "numba", "pyarrow")),
         (["summary", str(DIRECT)], ("pandas", "rich", "numba", "pyarrow")),
-        (["summary", "--json", str(DIRECT)], ("pandas", "rich", "numba", "pyarrow")),
+        (["summary", "--json", str(DIRECT)], NOT_FOR_A_SUMMARY),
+        (["summary", "--json", str(DEAD)], NOT_FOR_A_SUMMARY),
+        (["summary", "--json", str(LAB / "mdns-unresolved" / "offerer.pcap")], NOT_FOR_A_SUMMARY),
+        (["summary", "--json", str(LAB / "turn-udp" / "offerer.pcap")], NOT_FOR_A_SUMMARY),
         (["pairs", str(DIRECT)], ("pandas", "rich", "numba", "pyarrow")),
         (["messages", "--format", "csv", str(DIRECT)], ("pandas", "rich", "numba", "pyarrow")),
         (["show", str(DIRECT), "3"], ("pandas", "rich", "numba", "pyarrow")),
@@ -175,6 +188,16 @@ def test_only_what_is_needed_is_imported(run_apart: Run, argv: list[str], absent
     )
     done = run_apart(code)
     assert done.stdout.endswith("IMPORTED []\n"), done.stdout[-200:] + done.stderr
+
+
+def test_a_small_summary_imports_little_of_others(run_apart: Run) -> None:
+    code = (
+        "import sys; before = set(sys.modules); from stunpcap.cli import main;"
+        f"main(['summary', '--json', {str(DIRECT)!r}]);"
+        "new = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "print('IMPORTED', *sorted(new - sys.stdlib_module_names))"
+    )
+    assert run_apart(code).stdout.splitlines()[-1] == "IMPORTED click numpy orjson stunpcap"
 
 
 def test_nothing_is_searched_for_cycles_when_the_process_ends(run_apart: Run) -> None:
