@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stunpcap.sorting import distinct, first_rows, in_order, ordered_by, rank, values_in
+from stunpcap.sorting import among, distinct, first_rows, in_order, ordered_by, rank, values_in
 
 DTYPES = ("int8", "int32", "int64", "uint32", "uint64")
 
@@ -46,3 +46,11 @@ def test_many_rows(spread: int) -> None:
     values = np.random.default_rng(spread).integers(-spread, spread, 5000)
     assert in_order(values).tolist() == np.argsort(values, kind="stable").tolist()
     assert rank(values)[0].tolist() == np.unique(values, return_inverse=True)[1].tolist()
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint32", "int64"])
+def test_among_numbers(dtype: str) -> None:
+    values = np.array([0, 1, 5, 100, 5, 7], dtype)
+    assert among(values, (5, 1, 120)).tolist() == [False, True, True, False, True, False]
+    assert among(values, frozenset()).tolist() == [False] * 6
+    assert among(values[:0], (1,)).tolist() == []

@@ -14,6 +14,7 @@ from stunpcap.diagnose.facts import Facts, Mask
 from stunpcap.diagnose.finding import WARNING
 from stunpcap.ice.columns import Ints, find, pick
 from stunpcap.schema import CLASS, INTEGRITY
+from stunpcap.sorting import among
 from stunpcap.stun.registry import ERROR_BY_CODE
 from stunpcap.stun.render import printable
 from stunpcap.table import MISSING, NAT
@@ -59,7 +60,7 @@ class Requests:
 
     def with_code(self, *codes: int) -> Ints:
         """Rows that were answered with one of these error codes."""
-        return np.flatnonzero(self.of_turn & np.isin(self.table["error_code"], codes))
+        return np.flatnonzero(self.of_turn & among(self.table["error_code"], codes))
 
     def with_credentials(self, rows: Ints) -> Ints:
         """Those of the rows whose request carried MESSAGE-INTEGRITY."""

@@ -27,6 +27,7 @@ from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import Ints, find, group, pick
 from stunpcap.schema import ROLE
+from stunpcap.sorting import among
 from stunpcap.table import MISSING, NAT
 from stunpcap.words import error_words, many
 
@@ -274,7 +275,7 @@ def ice_tcp_refused(facts: Facts) -> Iterator[Hit]:
 
 def refused(checks: Checks, codes: tuple[int, ...]) -> Mask:
     """Which checks were refused with one of these codes, if their agent had no success after the last refusal."""
-    mask = np.isin(checks.error_code, codes)
+    mask = among(checks.error_code, codes)
     if not mask.any():
         return mask
     agent = checks.agent

@@ -17,6 +17,7 @@ from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import ERROR, HIGH, INFO, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import Ints
+from stunpcap.sorting import among
 from stunpcap.stun.registry import ERROR_BY_CODE
 
 AGAIN = 5 * SECOND
@@ -161,7 +162,7 @@ def turn_refused(facts: Facts) -> Iterator[Hit]:
     requests = Requests(facts)
     table = facts["transactions"]
     codes = table["error_code"]
-    others = requests.of_turn & (codes >= 0) & ~np.isin(codes, (CHALLENGE, FORBIDDEN, MISMATCH, STALE))
+    others = requests.of_turn & (codes >= 0) & ~among(codes, (CHALLENGE, FORBIDDEN, MISMATCH, STALE))
     rows = np.flatnonzero(others)
     if not len(rows):
         return

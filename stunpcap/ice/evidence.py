@@ -17,6 +17,7 @@ from stunpcap.ice.place import Place
 from stunpcap.ice.timers import MILLISECOND, SECOND
 from stunpcap.ice.transactions import OUT, Correlated
 from stunpcap.ice.ways import HIGH, LOW, MEDIUM, NEVER, Clues, Ways
+from stunpcap.sorting import among
 from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.vantage import Vantage
 from stunpcap.wire import counters as kinds
@@ -121,9 +122,7 @@ def at_receiver(ways: Ways, places: dict[int, Place], pools: Pools) -> Any:
     address_of = pools.endpoints.addresses
     here = np.zeros(len(ways), np.bool_)
     for number, place in places.items():
-        local = np.array(list(place.local), np.int64)
-        # By a table: the other way NumPy imports its masked arrays, which takes as long as all rules.
-        to, by = (np.isin(address_of[ends], local, kind="table") for ends in (ways.dst, ways.src))
+        to, by = (among(address_of[ends], place.local) for ends in (ways.dst, ways.src))
         here |= (ways.vantage == number) & to & ~by
     return here
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from stunpcap.ice.columns import count_in, find, pick
 from stunpcap.schema import OPAQUE, TRANSPORT
-from stunpcap.sorting import in_order
+from stunpcap.sorting import among, in_order
 from stunpcap.summary.around import Around
 from stunpcap.summary.crowd import choose
 from stunpcap.summary.model import Opaque, Summary
@@ -41,8 +41,7 @@ def build_opaque(flows: Table, about: Around | None = None) -> tuple[tuple[Opaqu
     keys = {name: flows[name][rows] for name in ("vantage", "src", "dst", "transport")}
     back = find([keys[name] for name in ("vantage", "dst", "src", "transport")], list(keys.values()))
     port = flows.pools.endpoints.words[keys["dst"], 4]
-    # By a table: the other way NumPy imports its masked arrays, which takes as long as all rules.
-    to_server = np.isin(port, list(TURN_PORTS), kind="table")
+    to_server = among(port, TURN_PORTS)
     # Between two ports of servers, who spoke first asked.
     asked = to_server & ~((back >= 0) & (back < np.arange(len(rows))) & pick(to_server, back, False))
     web = port == HTTPS

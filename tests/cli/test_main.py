@@ -174,6 +174,7 @@ NOT_FOR_A_SUMMARY = (
         (["summary", str(DIRECT)], ("pandas", "rich", "numba", "pyarrow")),
         (["summary", "--json", str(DIRECT)], NOT_FOR_A_SUMMARY),
         (["summary", "--json", str(DEAD)], NOT_FOR_A_SUMMARY),
+        (["summary", "--json", str(LAB / "turn-tls-keylog" / "offerer.pcap")], NOT_FOR_A_SUMMARY),
         (["summary", "--json", str(LAB / "mdns-unresolved" / "offerer.pcap")], NOT_FOR_A_SUMMARY),
         (["summary", "--json", str(LAB / "turn-udp" / "offerer.pcap")], NOT_FOR_A_SUMMARY),
         (["pairs", str(DIRECT)], ("pandas", "rich", "numba", "pyarrow")),
