@@ -8,6 +8,7 @@ from stunpcap.ice.columns import Ints, count_in, find, first_of, group, last_of,
 from stunpcap.record import record
 from stunpcap.sorting import ordered_by
 from stunpcap.summary.columns import bounds, from_columns, split
+from stunpcap.summary.crowd import Mask
 from stunpcap.summary.evidence import Evidence, collect, note_silence
 from stunpcap.summary.model import Direction, Pair
 from stunpcap.summary.words import direction_outcome
@@ -18,7 +19,7 @@ _SAID = (
     *("icmp_received", "other_address", "mapped", "last_answer_time"),
 )
 """Columns of `pairs` that the outcome of a direction is worded from."""
-_SAME = (*("src", "dst", "consent_requests_sent", "errors_received", "rtt_min_s", "rtt_median_s", "first_frame"),)
+_SAME = ("src", "dst", "consent_requests_sent", "errors_received", "rtt_min_s", "rtt_median_s", "first_frame")
 """Other columns that a direction has."""
 
 
@@ -71,16 +72,26 @@ def build_pairs(sessions: Table, pairs: Table, of: Ints, side: Ints, transaction
     session = own[first_of(same, different)]
     one_way, both_ways = (count_in(session, len(sessions), best == number).tolist() for number in (1, 2))
 
-    shown = pairs.take(first[order])
-    straight, types = (src[first] == a)[order], (shown["src_type"], shown["dst_type"])
+    directions = _directions(pairs, transactions)
+    first, a, b, forth, back = (column[order] for column in (first, a, b, forth, back))
+    found = _pairs(pairs, directions, first, a, b, selected[order], forth, back)
+    return Paired(split(bounds(of[first], len(sessions)), found), one_way, both_ways)
+
+
+def _pairs(
+    pairs: Table, directions: list[Direction], first: Ints, a: Ints, b: Ints, selected: Mask, forth: Ints, back: Ints
+) -> list[Pair]:
+    """Pairs from their first row of `pairs`, their ends, and the rows of their directions (-1: none)."""
+    shown = pairs.take(first)
+    straight, types = shown["src"] == a, (shown["src_type"], shown["dst_type"])
     shown["src_type"], shown["dst_type"] = np.where(straight, *types), np.where(straight, *types[::-1])
     columns = {name: shown.values(name) for name in ("pair_id", "vantage", "transport", "carrier", "nominated")}
-    columns["a"], columns["b"] = (pairs.pools.endpoints.texts(end[order].tolist()) for end in (a, b))
+    columns["a"], columns["b"] = (pairs.pools.endpoints.texts(end.tolist()) for end in (a, b))
     columns["a_type"], columns["b_type"] = shown.values("src_type"), shown.values("dst_type")
-    columns["selected"] = selected[order].tolist()
-    directions = [*_directions(pairs, transactions), None]
-    columns["a_to_b"], columns["b_to_a"] = ([directions[row] for row in way[order].tolist()] for way in (forth, back))
-    return Paired(split(bounds(own[order], len(sessions)), from_columns(Pair, columns)), one_way, both_ways)
+    columns["selected"] = selected.tolist()
+    for name, rows in (("a_to_b", forth), ("b_to_a", back)):
+        columns[name] = [directions[row] if row >= 0 else None for row in rows.tolist()]
+    return from_columns(Pair, columns)
 
 
 def _directions(pairs: Table, transactions: Table) -> list[Direction]:
