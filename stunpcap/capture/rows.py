@@ -2,43 +2,81 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from stunpcap.capture.notes import Notes
 from stunpcap.capture.records import Block
 from stunpcap.capture.window import Window
 
-MOST_ROWS = 1 << 16
+MOST_ROWS = 1 << 15
 """Packets a block at most, so that a block of tiny packets does not take many times its bytes."""
+SMALLEST = 96
+"""Bytes in a file of a packet that matters, its header included: packets of fewer make more blocks."""
+SPARE = 4
+"""Sets of columns that are kept to be used again: of blocks read ahead, the one worked on, and the one being filled."""
+COLUMNS = {
+    "offset": np.int64,
+    "caplen": np.int64,
+    "wirelen": np.int64,
+    "time": np.int64,
+    "low": np.int64,
+    "look": np.int64,
+    "interface": np.int32,
+    "direction": np.int8,
+}
+WIDTH = sum(np.dtype(dtype).itemsize for dtype in COLUMNS.values())
+
+
+class _Set:
+    """Columns in one piece of memory, zeros at first; a reader writes all of the same ones each time."""
+
+    def __init__(self, room: int) -> None:
+        memory = np.zeros(room * WIDTH, np.uint8)
+        self.columns, at = {}, 0
+        for name, dtype in COLUMNS.items():
+            size = room * np.dtype(dtype).itemsize
+            self.columns[name] = memory[at : at + size].view(dtype)
+            at += size
+        self._memory = memory
+        self._own = sys.getrefcount(memory)
+
+    @property
+    def free(self) -> bool:
+        """Whether nobody looks at it: each view of it, and of these, holds the memory itself."""
+        return sys.getrefcount(self._memory) < self._own
 
 
 class Rows:
-    """Arrays with `room` for packets; those from `first` to `row` have not been handed on yet."""
+    """Columns with `room` for packets; those up to `row` have not been handed on yet.
+
+    `low` is the lower half of the time stamp, where `time` holds the upper one until the rows are handed on; `look` is
+    for the reader's own use.
+    """
 
     def __init__(self, block_bytes: int) -> None:
-        self.room = min(MOST_ROWS, block_bytes // 16 + 1)
+        self.room = min(MOST_ROWS, block_bytes // SMALLEST + 1)
+        self._spare: list[_Set] = []
         self._renew()
 
     def _renew(self) -> None:
-        self.first = self.row = 0
-        self.offset = np.empty(self.room, np.int64)
-        self.caplen = np.empty(self.room, np.int64)
-        self.wirelen = np.empty(self.room, np.int64)
-        self.time = np.empty(self.room, np.int64)
-        self.low = np.empty(self.room, np.int64)
-        """Lower half of the time stamp, where `time` holds the upper one until the rows are handed on."""
-        self.look = np.empty(self.room, np.int64)
-        """For the reader's own use."""
-        self.interface = np.zeros(self.room, np.int32)
-        self.direction = np.zeros(self.room, np.int8)
+        self.row = 0
+        used = next((one for one in self._spare if one.free), None)
+        if used is None:
+            used = _Set(self.room)
+            self._spare = [*self._spare[1 - SPARE :], used]
+        self.offset, self.caplen, self.wirelen, self.time, self.low, self.look, self.interface, self.direction = (
+            used.columns.values()
+        )
 
     def __len__(self) -> int:
-        return self.row - self.first
+        return self.row
 
     @property
     def pending(self) -> slice:
         """The rows that have not been handed on."""
-        return slice(self.first, self.row)
+        return slice(self.row)
 
     def hand_on(self, window: Window, notes: Notes) -> Block:
         """The pending rows, which lie in the window's buffer, as a block; their frames are then counted."""
@@ -55,7 +93,5 @@ class Rows:
             direction=self.direction[rows],
         )
         notes.frame += len(self)
-        self.first = self.row
-        if self.row > self.room // 2:
-            self._renew()
+        self._renew()
         return block

@@ -29,6 +29,7 @@ from stunpcap.wire.near import ENTRY, NEAR
 from stunpcap.wire.oddities import GAPS, HEADER_CUT, STRAYS, TUNNEL_CUT, UNSEEN, Oddities
 from stunpcap.wire.opaque import HELLO, Opaque
 from stunpcap.wire.rare import Rare
+from stunpcap.wire.room import keep_freed
 from stunpcap.wire.segments import FRAMING, NEXT, OURS, SEGMENT
 from stunpcap.wire.segments import STATE as TCP_STATE
 from stunpcap.wire.streams import Streams
@@ -111,6 +112,8 @@ class Scanner:
         if not len(block):
             return
         fast = kernels.wanted(max(self.packets + len(block), expected_packets), COMPILE_ABOVE, KEPT_ABOVE)
+        if fast and not self.packets:
+            keep_freed()
         starts_at = np.array([link_type(interface.linktype).layer for interface in interfaces], np.int64)
         columns = (block.offset, block.caplen, block.wirelen, block.time_ns, block.interface, block.direction)
         specials = self._scan(block.data, columns, starts_at, block.first_frame, fast)

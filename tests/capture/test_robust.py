@@ -1,6 +1,7 @@
 """Whatever the bytes are: packets up to the damage or a CaptureError, and the same packets compiled or not."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from capture_writers import COMPRESS, PCAP, PCAPNG, REAL, SMALL, enhanced, everything, interface, load, record, section
@@ -8,6 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stunpcap.capture import open_capture
+from stunpcap.capture.notes import Notes
+from stunpcap.capture.rows import Rows
 from stunpcap.capture.window import SPARE
 from stunpcap.errors import CaptureError
 
@@ -120,3 +123,20 @@ def test_buffers_are_used_again():
         for block in capture.blocks():
             seen.add(id(block.data.obj))
     assert len(seen) <= SPARE
+
+
+def test_columns_are_used_again_when_nobody_looks():
+    """Neither those of a block that is kept, nor those of a slice of one."""
+    rows = Rows(1 << 10)
+    window, notes = SimpleNamespace(data=memoryview(b""), position=0), Notes()
+
+    def hand_on(value):
+        rows.offset[0], rows.row = value, 1
+        return rows.hand_on(window, notes)
+
+    kept = [hand_on(value) for value in range(10)]
+    assert [int(block.offset[0]) for block in kept] == list(range(10))
+    part = kept[9].offset[:1]
+    kept.clear()
+    addresses = {hand_on(value).offset.__array_interface__["data"][0] for value in range(50)}
+    assert len(addresses) < 4 and int(part[0]) == 9
