@@ -1,20 +1,25 @@
-"""Loops over many decoded messages: checksums, and which texts are the same.
+"""Loops over many decoded messages: fingerprints, and which texts are the same.
 
-Kernels only (see `stunpcap.kernels`), for the many messages of a server; `stunpcap.stun.columns` does the same with
-zlib and a dictionary where messages are few.
+For the many messages of a server there are kernels (see `stunpcap.kernels`); where messages are few, zlib does the
+former and `stunpcap.stun.columns` the latter with a dictionary.
 """
 
 from __future__ import annotations
 
 import functools
+import zlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from stunpcap.kernels import kernel
+from stunpcap.stun.values import FINGERPRINT_XOR
 from stunpcap.wire.hashing import new_seed
+from stunpcap.wire.words import u32
 
+HEADER = 4
+"""Bytes of an attribute before its value."""
 POLYNOMIAL = 0xEDB88320
 """That of CRC-32 (ITU V.42), reflected."""
 
@@ -32,8 +37,9 @@ def crc_tables() -> npt.NDArray[np.int64]:
 
 
 @kernel
-def checksums(b: Any, offset: Any, size: Any, t: Any, out: Any) -> None:
-    """CRC-32 of `size` bytes from `offset` on, eight bytes at a time (tables `t`)."""
+def compare(b: Any, offset: Any, size: Any, t: Any, valid: Any) -> None:
+    """Compare the CRC-32 of `size` bytes from `offset` on, taken eight at a time (tables `t`), with the FINGERPRINT
+    that follows."""
     for i in range(len(offset)):
         o = int(offset[i])
         end = o + int(size[i])
@@ -54,7 +60,19 @@ def checksums(b: Any, offset: Any, size: Any, t: Any, out: Any) -> None:
         while o < end:
             crc = crc >> 8 ^ int(t[0, (crc ^ int(b[o])) & 0xFF])
             o += 1
-        out[i] = crc ^ 0xFFFFFFFF
+        valid[i] = (crc ^ 0xFFFFFFFF ^ FINGERPRINT_XOR) == u32(b, end + HEADER)
+
+
+def check_fingerprints(payload: bytes, offset: Any, size: Any, fast: bool) -> Any:
+    """Whether the FINGERPRINT that follows `size` bytes from `offset` on is theirs (RFC 8489 section 14.7)."""
+    valid = np.empty(len(offset), np.bool_)
+    view = memoryview(payload)
+    if fast:
+        compare.run(True, view, offset, size, crc_tables(), valid)
+        return valid
+    for row, (at, covered) in enumerate(zip(offset.tolist(), size.tolist(), strict=True)):
+        valid[row] = zlib.crc32(view[at : at + covered]) ^ FINGERPRINT_XOR == u32(view, at + covered + HEADER)
+    return valid
 
 
 @kernel

@@ -1,13 +1,13 @@
 """All STUN messages of a capture at once, as columns.
 
-The bulk decoder: the loops of `stunpcap.stun.decode` find and read the messages in the kept payloads; here their rows
-become columns, and texts are made once for each distinct value.  `stun.Message` reads the same bytes on its own and is
-the check of both (tests/stun/test_columns.py); all take types and defects from the same tables.
+The bulk decoder: the loops of `stunpcap.stun.decode` find and read the messages in the kept payloads, so many at a time
+that their wide rows stay in the processor's cache; what they say is kept in narrow columns, and texts and addresses are
+numbered once for each distinct value.  `stun.Message` reads the same bytes on its own and is the check of both
+(tests/stun/test_columns.py); all take types and defects from the same tables.
 """
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from stunpcap import kernels
 from stunpcap.sorting import distinct
 from stunpcap.stun import rules
-from stunpcap.stun.bulk import checksums, crc_tables, distinct_texts
+from stunpcap.stun.bulk import check_fingerprints, distinct_texts
 from stunpcap.stun.decode import (
     CAPTURED,
     CHANNEL,
@@ -29,7 +29,6 @@ from stunpcap.stun.decode import (
     ERROR_CODE,
     FINGERPRINT_AT,
     FLAGS,
-    FOUND,
     HAS_MAPPED,
     HAS_MORE,
     HAS_PEER,
@@ -63,12 +62,13 @@ from stunpcap.stun.decode import (
     USERNAME,
     VARIANT,
     WIDTH,
+    ZERO,
     decode,
     find,
 )
 from stunpcap.stun.defects import SENTENCES, Defect
 from stunpcap.stun.registry import CLASSES, classify, find_attribute
-from stunpcap.stun.values import FINGERPRINT_XOR, BadValue
+from stunpcap.stun.values import BadValue
 from stunpcap.table import COOKIE, MISSING, Pools
 from stunpcap.wire.datagrams import Datagrams
 
@@ -78,8 +78,47 @@ COMPILE_ABOVE = 20_000
 """Messages from which on compiled code is faster, its loading included."""
 KEPT_ABOVE = 4_000
 """The same where machine code is kept."""
-CHUNK = 1 << 16
-"""Messages decoded at a time, so that the wide rows stay small."""
+CHUNK = 4096
+"""Messages decoded at a time: their wide rows take 2 MB.  A datagram of 64 kB holds fewer."""
+SHORTEST = 20
+"""Bytes of the shortest message."""
+ABSENT, VALID, INVALID = range(3)
+"""What became of a FINGERPRINT."""
+
+_PLAIN: dict[str, tuple[int, Any]] = {
+    "datagram": (DATAGRAM, np.int64),
+    "offset": (OFFSET, np.int64),
+    "captured": (CAPTURED, np.int32),
+    "size_bytes": (SIZE, np.int64),
+    "role": (ROLE, np.int8),
+    "priority": (PRIO, np.int64),
+    "error_code": (CODE, np.int64),
+    "lifetime_s": (LIFE, np.int64),
+    "channel": (CHANNEL, np.int64),
+    "use_candidate": (USE, np.bool_),
+    "integrity": (INTEGRITY, np.int8),
+    "flags": (FLAGS, np.int64),
+    "retransmit_count": (RETRANSMIT, np.int64),
+    "transmit_counter": (TRANSMIT, np.int32),
+    "data_at": (DATA_SPAN, np.int64),
+    "data_length": (DATA_SPAN + 1, np.int32),
+    "has_more": (HAS_MORE, np.bool_),
+    "variant": (VARIANT, np.int8),
+    "type": (TYPE, np.int32),
+}
+"""Columns that are kept as the kernel writes them, and how narrow."""
+_ADDRESSES = {
+    "mapped": (HAS_MAPPED, MAPPED),
+    "mapped_plain": (HAS_PLAIN_MAPPED, PLAIN_MAPPED),
+    "relayed": (HAS_RELAYED, RELAYED),
+    "peer": (HAS_PEER, PEER),
+}
+_TEXTS = {
+    "username": (USER_TEXT, USERNAME),
+    "error_reason": (REASON_TEXT, ERROR_CODE),
+    "realm": (REALM_TEXT, REALM),
+    "software": (SOFTWARE_TEXT, SOFTWARE),
+}
 
 
 def decode_messages(kept: Datagrams, pools: Pools) -> dict[str, Any]:
@@ -93,106 +132,131 @@ def decode_messages(kept: Datagrams, pools: Pools) -> dict[str, Any]:
         -1 if there is none), `has_more` (it has attributes that only `stun.Message` reads), and everything of the
         `messages` frame that the message itself tells.
     """
+    read = _Reading(len(kept.frame))
     buffer = memoryview(kept.payload)
     fast = kernels.wanted(len(kept.frame), COMPILE_ABOVE, KEPT_ABOVE)
     spans = rules.rules()
-    columns = [np.ascontiguousarray(one) for one in (kept.offset, kept.captured, kept.length, kept.kind)]
-    parts: list[dict[str, Any]] = []
+    scratch = np.empty((WIDTH, CHUNK), np.int64)
     begin = 0
     while begin < len(kept.frame):
-        found = np.empty((CHUNK, FOUND), np.int64)
-        begin, count = find.run(fast, buffer, *columns, begin, found)
-        out = np.empty((count, WIDTH), np.int64)
-        seen = np.full(len(spans.rows), -1, np.int64)
-        decode.run(fast, buffer, found[:count], spans.index, spans.rows, seen, out)
-        parts.append(_columns(kept.payload, out, pools))
-    if not parts:
-        parts.append(_columns(b"", np.empty((0, WIDTH), np.int64), pools))
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        some = slice(begin, begin + CHUNK)
+        sizes: list[Any] = [
+            np.asarray(one[some], np.int64) for one in (kept.offset, kept.captured, kept.length, kept.kind)
+        ]
+        out: Any = scratch
+        seen: Any = np.full(len(spans.rows), -1, np.int64)
+        if fast:
+            out[ROLE:], out[ZERO, :] = -1, 0
+        else:
+            room = min(CHUNK, int(sizes[1].sum()) // SHORTEST + 1)
+            out = [[0 if column in ZERO else -1] * room for column in range(WIDTH)]
+            sizes, seen = [one.tolist() for one in sizes], seen.tolist()
+        taken, count = find.run(fast, buffer, *sizes, out)
+        decode.run(fast, buffer, count, spans.index, spans.rows, seen, out)
+        rows = np.array([column[:count] for column in out], np.int64) if not fast else out[:, :count]
+        rows[DATAGRAM] += begin
+        read.take(kept.payload, rows, fast)
+        begin += taken
+    return read.finish(kept.payload, pools)
 
 
-def _columns(payload: bytes, out: Ints, pools: Pools) -> dict[str, Any]:
-    """One chunk of decoded rows as narrow columns."""
-    fingerprint = _fingerprints(payload, out)
-    wrong = (fingerprint == 2) & (out[:, FINGERPRINT_AT] != MALFORMED)
-    out[:, FLAGS] |= np.where(wrong, int(Defect.FINGERPRINT_WRONG), 0)
-    kinds, methods = _types(out, pools)
-    mapped = _addresses(out, HAS_MAPPED, MAPPED, pools)
-    plain = _addresses(out, HAS_PLAIN_MAPPED, PLAIN_MAPPED, pools)
-    relayed = _addresses(out, HAS_RELAYED, RELAYED, pools)
-    ms_turn = out[:, VARIANT] == rules.MS_TURN  # there MAPPED-ADDRESS is the relayed address
-    high, low = ((out[:, TIE_BREAKER + k] & 0xFFFFFFFF).astype(np.uint64) for k in range(2))  # -1: NO_NUMBER
-    return {
-        "datagram": out[:, DATAGRAM],
-        "offset": out[:, OFFSET],
-        "captured": out[:, CAPTURED],
-        "class": kinds,
-        "method": methods,
-        "transaction_id": out[:, ID : ID + 4].astype(np.uint32),
-        "size_bytes": out[:, SIZE],
-        "username": _texts(payload, out, USER_TEXT, USERNAME, pools),
-        "role": out[:, ROLE].astype(np.int8),
-        "tie_breaker": high << np.uint64(32) | low,
-        "priority": out[:, PRIO],
-        "use_candidate": out[:, USE] == 1,
-        "mapped": np.where((out[:, HAS_MAPPED] != 0) | ms_turn, mapped, plain),
-        "mapped_plain": plain,
-        "relayed": np.where(ms_turn, plain, relayed),
-        "peer": _addresses(out, HAS_PEER, PEER, pools),
-        "error_code": out[:, CODE],
-        "error_reason": _texts(payload, out, REASON_TEXT, ERROR_CODE, pools),
-        "lifetime_s": out[:, LIFE],
-        "channel": out[:, CHANNEL],
-        "realm": _realms(payload, out, pools),
-        "software": _texts(payload, out, SOFTWARE_TEXT, SOFTWARE, pools),
-        "integrity": (out[:, INTEGRITY] == 1).astype(np.int8),
-        "fingerprint": fingerprint.astype(np.int8),
-        "classic": out[:, ID] != COOKIE,
-        "flags": _looked_into(payload, out),
-        "retransmit_count": out[:, RETRANSMIT],
-        "transmit_counter": out[:, TRANSMIT],
-        "data_at": out[:, DATA_SPAN],
-        "data_length": out[:, DATA_SPAN + 1],
-        "has_more": out[:, HAS_MORE] != 0,
-    }
+class _Reading:
+    """What was decoded so far, in narrow columns."""
+
+    def __init__(self, expected: int) -> None:
+        """Room for the messages of that many datagrams; hardly ever does one hold several."""
+        self._count = 0
+        dense = {name: dtype for name, (_, dtype) in _PLAIN.items()}
+        dense |= {"fingerprint": np.int8, "classic": np.bool_, "malformed": np.bool_, "tie_breaker": np.uint64}
+        self._dense: dict[str, Any] = {name: np.empty(expected, dtype) for name, dtype in dense.items()}
+        self._dense["transaction_id"] = np.empty((expected, 4), np.uint32)
+        self._sparse: dict[str, list[tuple[Ints, Any]]] = {name: [] for name in (*_ADDRESSES, *_TEXTS)}
+
+    def take(self, payload: bytes, out: Ints, fast: bool) -> None:
+        """Keep the rows of some messages."""
+        first, self._count = self._count, self._count + out.shape[1]
+        if self._count > len(self._dense["offset"]):
+            room = max(self._count, 2 * len(self._dense["offset"]))
+            for name, values in self._dense.items():
+                self._dense[name] = np.empty((room, *values.shape[1:]), values.dtype)
+                self._dense[name][:first] = values[:first]
+        fingerprint = _fingerprints(payload, out, fast)
+        wrong = (fingerprint == INVALID) & (out[FINGERPRINT_AT] != MALFORMED)
+        out[FLAGS] |= np.where(wrong, int(Defect.FINGERPRINT_WRONG), 0)
+        _look_into(payload, out)
+        here = slice(first, self._count)
+        for name, (column, _) in _PLAIN.items():
+            self._dense[name][here] = out[column]
+        self._dense["fingerprint"][here] = fingerprint
+        self._dense["classic"][here] = out[ID] != COOKIE
+        self._dense["transaction_id"][here] = out[ID : ID + 4].T
+        high, low = (out[TIE_BREAKER : TIE_BREAKER + 2] & 0xFFFFFFFF).astype(np.uint64)  # -1: NO_NUMBER
+        self._dense["tie_breaker"][here] = high << np.uint64(32) | low
+        self._dense["malformed"][here] = out[HAS_MAPPED] == MALFORMED
+        for name, (has, column) in _ADDRESSES.items():
+            rows = np.flatnonzero(out[has] == 1)
+            if len(rows):
+                self._sparse[name].append((first + rows, out[column : column + 5, rows].T.astype(np.uint32)))
+        for name, (column, _) in _TEXTS.items():
+            rows = np.flatnonzero(out[column] >= 0)
+            if len(rows):
+                self._sparse[name].append((first + rows, out[column : column + 2, rows].T))
+
+    def finish(self, payload: bytes, pools: Pools) -> dict[str, Any]:
+        """All columns, texts and addresses as numbers into the pools."""
+        columns = {name: values[: self._count] for name, values in self._dense.items()}
+        variant = columns.pop("variant")
+        columns["class"], columns["method"] = _types(variant, columns.pop("type"), pools)
+        for name in _ADDRESSES:
+            rows, words = self._found(name, 5)
+            columns[name] = self._spread(rows, pools.endpoints.numbers(words))
+        for name, (_, kind) in _TEXTS.items():
+            rows, spans = self._found(name, 2)
+            columns[name] = self._spread(rows, _texts(payload, spans, variant[rows], kind, pools))
+        ms_turn = variant == rules.MS_TURN  # there MAPPED-ADDRESS is the relayed address
+        tells = columns.pop("malformed") | ms_turn | (columns["mapped"] >= 0)
+        columns["mapped"] = np.where(tells, columns["mapped"], columns["mapped_plain"])
+        columns["relayed"] = np.where(ms_turn, columns["mapped_plain"], columns["relayed"])
+        return columns
+
+    def _found(self, name: str, width: int) -> tuple[Ints, Any]:
+        """The messages that have this attribute, and what they say."""
+        if not self._sparse[name]:
+            return np.zeros(0, np.int64), np.zeros((0, width), np.int64)
+        rows, values = (np.concatenate(parts) for parts in zip(*self._sparse[name], strict=True))
+        return rows, values
+
+    def _spread(self, rows: Ints, numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """A column with these numbers in these rows."""
+        column = np.full(self._count, MISSING, np.int32)
+        column[rows] = numbers
+        return column
 
 
 VARIANT_NAMES = {rules.CLASSIC: "classic", rules.MS_TURN: "ms-turn", rules.ZOOM: "zoom"}
 
 
-def _types(out: Ints, pools: Pools) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
+def _types(variant: Any, kind: Any, pools: Pools) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int32]]:
     """Class codes and method names, looked up once for each distinct message type and variant."""
-    cls = np.empty(len(out), np.int8)
-    method = np.empty(len(out), np.int32)
-    keys = out[:, VARIANT] << 16 | out[:, TYPE]
-    for key in distinct(keys)[0]:
-        kind, name = classify(int(key) & 0xFFFF, VARIANT_NAMES.get(int(key) >> 16, ""))
-        cls[keys == key] = CLASSES.index(kind)
-        method[keys == key] = pools.texts.number(name)
-    return cls, method
+    keys, which = distinct(variant.astype(np.int32) << 16 | kind)
+    known = [classify(key & 0xFFFF, VARIANT_NAMES.get(key >> 16, "")) for key in keys.tolist()]
+    classes = np.array([CLASSES.index(name) for name, _ in known], np.int8)
+    return classes[which], pools.texts.numbers(method for _, method in known)[which]
 
 
-def _addresses(out: Ints, has: int, column: int, pools: Pools) -> npt.NDArray[np.int32]:
-    numbers = np.full(len(out), MISSING, np.int32)
-    present = out[:, has] == 1
-    numbers[present] = pools.endpoints.numbers(out[present, column : column + 5].astype(np.uint32))
-    return numbers
-
-
-def _texts(payload: bytes, out: Ints, column: int, kind: int, pools: Pools) -> npt.NDArray[np.int32]:
+def _texts(payload: bytes, spans: Ints, variant: Any, kind: int, pools: Pools) -> npt.NDArray[np.int32]:
     """Texts of attributes of type `kind`, made once for each distinct value and variant."""
-    numbers = np.full(len(out), MISSING, np.int32)
-    rows = np.flatnonzero(out[:, column] >= 0)
-    columns = (out[rows, column], out[rows, column + 1], out[rows, VARIANT])
-    if kernels.wanted(len(rows), COMPILE_ABOVE, KEPT_ABOVE):
-        first, which = distinct_texts(memoryview(payload), *columns)
-        texts = zip(*(values[first].tolist() for values in columns), strict=True)
-        made = [pools.texts.number(_text(kind, variant, payload[at : at + size])) for at, size, variant in texts]
-        numbers[rows] = np.array(made, np.int32)[which]
-        return numbers
+    at, size = spans[:, 0], spans[:, 1]
+    if kernels.wanted(len(spans), COMPILE_ABOVE, KEPT_ABOVE):
+        which: Ints
+        first, which = distinct_texts(memoryview(payload), at, size, variant)
+        texts = zip(*(values[first].tolist() for values in (at, size, variant)), strict=True)
+        made = (_text(kind, variant, payload[at : at + size]) for at, size, variant in texts)
+        return pools.texts.numbers(made)[which]
     known: dict[tuple[int, bytes], int] = {}
-    for row, at, size, variant in zip(rows.tolist(), *(values.tolist() for values in columns), strict=True):
-        key = (variant, payload[at : at + size])
+    numbers = np.empty(len(spans), np.int32)
+    for row, (begin, length, of_variant) in enumerate(zip(at.tolist(), size.tolist(), variant.tolist(), strict=True)):
+        key = (of_variant, payload[begin : begin + length])
         number = known.get(key)
         if number is None:
             number = known[key] = pools.texts.number(_text(kind, *key))
@@ -200,20 +264,10 @@ def _texts(payload: bytes, out: Ints, column: int, kind: int, pools: Pools) -> n
     return numbers
 
 
-def _realms(payload: bytes, out: Ints, pools: Pools) -> npt.NDArray[np.int32]:
-    """REALM, which has another number in Microsoft's messages."""
-    ms = out[:, VARIANT] == rules.MS_TURN
-    if not ms.any():
-        return _texts(payload, out, REALM_TEXT, REALM, pools)
-    ours, theirs = out.copy(), out.copy()
-    ours[ms, REALM_TEXT] = theirs[~ms, REALM_TEXT] = -1
-    return np.maximum(
-        _texts(payload, ours, REALM_TEXT, REALM, pools), _texts(payload, theirs, REALM_TEXT, MS_REALM, pools)
-    )
-
-
 def _text(kind: int, variant: int, raw: bytes) -> str:
     """One text as the registry's decoder reads it; bytes that are none as `hex:…`."""
+    if kind == REALM and variant == rules.MS_TURN:
+        kind = MS_REALM  # which has another number in Microsoft's messages
     known = find_attribute(kind, VARIANT_NAMES.get(variant, ""))
     if known is None or kind == ERROR_CODE:
         return raw.decode(errors="backslashreplace")
@@ -224,39 +278,27 @@ def _text(kind: int, variant: int, raw: bytes) -> str:
     return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
-def _fingerprints(payload: bytes, out: Ints) -> Ints:
-    """0 absent, 1 valid, 2 invalid (RFC 8489 section 14.7)."""
-    status = np.where(out[:, FINGERPRINT_AT] == MALFORMED, 2, 0)
-    rows = np.flatnonzero(out[:, FINGERPRINT_AT] > MALFORMED)
-    start, size = out[rows, OFFSET], out[rows, FINGERPRINT_AT]
-    view, found = memoryview(payload), np.empty(len(rows), np.int64)
-    if kernels.wanted(len(rows), COMPILE_ABOVE, KEPT_ABOVE):
-        checksums.run(True, view, start, size, crc_tables(), found)
-    else:
-        for row, (at, covered) in enumerate(zip(start.tolist(), size.tolist(), strict=True)):
-            found[row] = zlib.crc32(view[at : at + covered])
-    value = np.frombuffer(payload, np.uint8)[(start + size)[:, None] + np.arange(4, 8)]
-    told = np.ascontiguousarray(value).view(">u4").reshape(-1)
-    status[rows] = np.where(found ^ FINGERPRINT_XOR == told, 1, 2)
+def _fingerprints(payload: bytes, out: Ints, fast: bool) -> npt.NDArray[np.int8]:
+    """ABSENT, VALID or INVALID (RFC 8489 section 14.7)."""
+    status = np.where(out[FINGERPRINT_AT] == MALFORMED, np.int8(INVALID), np.int8(ABSENT))
+    rows = np.flatnonzero(out[FINGERPRINT_AT] > MALFORMED)
+    valid = check_fingerprints(payload, out[OFFSET, rows], out[FINGERPRINT_AT, rows], fast)
+    status[rows] = np.where(valid, VALID, INVALID)
     return status
 
 
-def _looked_into(payload: bytes, out: Ints) -> Ints:
-    """Defect flags; where the kernel could not tell, the full decoder does."""
-    flags = out[:, FLAGS].copy()
-    for row in np.flatnonzero(flags & NEEDS_LOOK):
+def _look_into(payload: bytes, out: Ints) -> None:
+    """Complete the flags: where the kernel could not tell, the full decoder does."""
+    for row in np.flatnonzero(out[FLAGS] & NEEDS_LOOK).tolist():
         from stunpcap.stun.message import Message
 
-        at, size = int(out[row, OFFSET]), int(out[row, CAPTURED])
-        context = flags[row] & (D_CUT | D_LENGTH_BEYOND | D_TRAILING)
-        flags[row] = Message.parse(payload[at : at + size]).defect_flags & ~(D_CUT | D_LENGTH_BEYOND) | context
-    return flags
+        at, size, flags = (int(out[column, row]) for column in (OFFSET, CAPTURED, FLAGS))
+        context = flags & (D_CUT | D_LENGTH_BEYOND | D_TRAILING)
+        out[FLAGS, row] = Message.parse(payload[at : at + size]).defect_flags & ~(D_CUT | D_LENGTH_BEYOND) | context
 
 
 def defect_texts(flags: Ints, pools: Pools) -> npt.NDArray[np.int32]:
     """Defects in words, for each message; an empty text where there is none."""
-    numbers = np.empty(len(flags), np.int32)
-    for value in distinct(flags)[0]:
-        words = "; ".join(sentence for defect, sentence in SENTENCES.items() if int(value) & defect)
-        numbers[flags == value] = pools.texts.number(words)
-    return numbers
+    values, which = distinct(flags)
+    words = ("; ".join(text for defect, text in SENTENCES.items() if value & defect) for value in values.tolist())
+    return pools.texts.numbers(words)[which]

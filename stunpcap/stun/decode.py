@@ -44,8 +44,9 @@ SHORT_INTEGRITY = attribute("GOOG-MESSAGE-INTEGRITY-32").type
 XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS = sorted(a.type for a in ATTRIBUTES if a.name == "XOR-MAPPED-ADDRESS")
 REALM, MS_REALM = sorted(a.type for a in ATTRIBUTES if a.name == "REALM")
 
-# Columns that the decoder writes.  ID has four words, TIE_BREAKER two; texts are offset and length, addresses five
-# words.
+# Columns that the decoder writes, one behind the other: `out[CODE][m]` is of message m, in an array as in a list of
+# lists, which is several times faster where Python runs this as it stands.  ID has four words, TIE_BREAKER two; texts
+# are offset and length, addresses five words.
 DATAGRAM, OFFSET, CAPTURED, VARIANT, TYPE, SIZE, ID = range(7)
 ROLE, TIE_BREAKER = 10, 11
 PRIO, USE, CODE, LIFE, CHANNEL, INTEGRITY, FINGERPRINT_AT, FLAGS, RETRANSMIT, TRANSMIT = range(13, 23)
@@ -54,8 +55,8 @@ USER_TEXT, REASON_TEXT, REALM_TEXT, SOFTWARE_TEXT = range(27, 35, 2)
 MAPPED, PLAIN_MAPPED, RELAYED, PEER = range(35, 55, 5)
 DATA_SPAN, HAS_MORE = 55, 57
 WIDTH = 58
-FOUND = 6
-"""Columns of the rows that `find` writes: DATAGRAM to SIZE."""
+ZERO = (USE, INTEGRITY, HAS_MAPPED, HAS_PLAIN_MAPPED, HAS_RELAYED, HAS_PEER, HAS_MORE)
+"""What has to be 0 before; all other columns from ROLE on have to be -1."""
 
 MALFORMED = 2
 """In HAS_MAPPED and FINGERPRINT_AT: there, but not readable."""
@@ -92,18 +93,19 @@ def has_attribute(b: Buffer, at: int, stop: int, wanted: int) -> bool:
 
 
 @kernel
-def find(b: Any, offset: Any, captured: Any, length: Any, kind: Any, begin: int, rows: Any) -> tuple[int, int]:
-    """Find the messages in datagrams, from number `begin` on; returns (next datagram, rows written).
+def find(b: Any, offset: Any, captured: Any, length: Any, kind: Any, out: Any) -> tuple[int, int]:
+    """Find the messages in datagrams; returns how many datagrams were gone through, and how many messages found.
 
-    A datagram holds one message; a further one right behind it counts if it begins with the cookie, too.
+    It stops where the messages of the next datagram may not fit any more.  A datagram holds one message; a further one
+    right behind it counts if it begins with the cookie, too.
     """
     n = 0
-    i = begin
+    i = 0
     while i < len(offset):
         at = int(offset[i])
         stop = at + int(captured[i])
         true_stop = at + int(length[i])
-        if n + (stop - at) // 20 > len(rows):
+        if n + (stop - at) // 20 > len(out[0]):
             break
         k = int(kind[i])
         variant = rules.RFC
@@ -125,12 +127,13 @@ def find(b: Any, offset: Any, captured: Any, length: Any, kind: Any, begin: int,
             more = following + 20 <= stop and has_cookie(b, following, stop)
             if following < true_stop and not more:
                 flags |= D_TRAILING
-            rows[n, DATAGRAM] = i
-            rows[n, OFFSET] = at
-            rows[n, CAPTURED] = min(size, stop - at)
-            rows[n, VARIANT] = variant
-            rows[n, TYPE] = u16(b, at)
-            rows[n, SIZE] = flags
+            out[DATAGRAM][n] = i
+            out[OFFSET][n] = at
+            out[CAPTURED][n] = min(size, stop - at)
+            out[VARIANT][n] = variant
+            out[TYPE][n] = u16(b, at)
+            out[SIZE][n] = size
+            out[FLAGS][n] = flags
             n += 1
             if not more:
                 break
@@ -149,45 +152,35 @@ def ascii_only(b: Buffer, o: int, size: int) -> bool:
 
 
 @inner
-def read_address(b: Buffer, o: int, size: int, key_at: int, xor: bool, row: Any, column: int) -> None:
+def read_address(b: Buffer, o: int, size: int, key_at: int, xor: bool, out: Any, column: int, m: int) -> None:
     """Read a well-formed address value into five words; `key_at` is where the XOR key stands (RFC 8489 14.2)."""
     if size == 8:
-        row[column] = 0
-        row[column + 1] = 0
-        row[column + 2] = V4_PREFIX
-        row[column + 3] = u32(b, o + 4) ^ (u32(b, key_at) if xor else 0)
+        out[column][m] = 0
+        out[column + 1][m] = 0
+        out[column + 2][m] = V4_PREFIX
+        out[column + 3][m] = u32(b, o + 4) ^ (u32(b, key_at) if xor else 0)
     else:
         for k in range(4):
-            row[column + k] = u32(b, o + 4 + 4 * k) ^ (u32(b, key_at + 4 * k) if xor else 0)
-    row[column + 4] = u16(b, o + 2) ^ (u16(b, key_at) if xor else 0)
+            out[column + k][m] = u32(b, o + 4 + 4 * k) ^ (u32(b, key_at + 4 * k) if xor else 0)
+    out[column + 4][m] = u16(b, o + 2) ^ (u16(b, key_at) if xor else 0)
 
 
 @kernel
-def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> None:
-    """Read the messages that `find` found into the columns of `out`.
+def decode(b: Any, count: int, index: Any, spans: Any, seen: Any, out: Any) -> None:
+    """Read the first `count` messages, which `find` entered, into the other columns of `out`.
 
-    `index` and `spans` are the registry's rules, `seen` a scratch array that remembers for each of their rows the last
-    message that had the attribute.
+    `index` and `spans` are the registry's rules; `seen` remembers for each of their rows the last message that had the
+    attribute, and begins as -1.
     """
-    for m in range(len(found)):
-        row = out[m]
-        at = int(found[m, OFFSET])
-        stop = at + int(found[m, CAPTURED])
-        variant = int(found[m, VARIANT])
-        kind = int(found[m, TYPE])
-        flags = int(found[m, SIZE])
-        row[DATAGRAM] = found[m, DATAGRAM]
-        row[OFFSET] = at
-        row[CAPTURED] = stop - at
-        row[TYPE] = kind
-        row[SIZE] = 20 + u16(b, at + 2)
+    for m in range(count):
+        at = int(out[OFFSET][m])
+        stop = at + int(out[CAPTURED][m])
+        end = at + int(out[SIZE][m])
+        variant = int(out[VARIANT][m])
+        kind = int(out[TYPE][m])
+        flags = int(out[FLAGS][m])
         for k in range(4):
-            row[ID + k] = u32(b, at + 4 + 4 * k)
-        for k in range(ROLE, WIDTH):
-            row[k] = -1
-        for k in (USE, INTEGRITY, HAS_MAPPED, HAS_PLAIN_MAPPED, HAS_RELAYED, HAS_PEER, HAS_MORE):
-            row[k] = 0
-        end = at + int(row[SIZE])
+            out[ID + k][m] = u32(b, at + 4 + 4 * k)
         ice = variant == rules.RFC and kind & 0x0110 == 0 and has_attribute(b, at, stop, PRIORITY)
         if ice:
             variant = rules.ICE
@@ -218,44 +211,43 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
             seen[rule] = m
             if not first and not spans[rule, REPEATS]:
                 flags |= D_DUPLICATE
-            row[HAS_MORE] |= int(spans[rule, MORE]) if first else int(spans[rule, REPEATS])
+            out[HAS_MORE][m] |= int(spans[rule, MORE]) if first else int(spans[rule, REPEATS])
 
             # What matters by its presence alone.
             if kind_of == MESSAGE_INTEGRITY:
-                row[INTEGRITY] = 1
+                out[INTEGRITY][m] = 1
                 protected = 1
             elif kind_of == MESSAGE_INTEGRITY_SHA256:
-                row[INTEGRITY] = 1
+                out[INTEGRITY][m] = 1
                 if protected == 0 and not has_attribute(b, at, stop, MESSAGE_INTEGRITY):
                     protected = 2
             elif kind_of == FINGERPRINT:
                 ended = True
             elif kind_of == ERROR_CODE:
                 has_code = True
-            elif first and (kind_of == ICE_CONTROLLING or (kind_of == ICE_CONTROLLED and row[ROLE] < 0)):
-                row[ROLE] = 0 if kind_of == ICE_CONTROLLING else 1
-                row[TIE_BREAKER] = -1  # that of the other role no longer counts
-                row[TIE_BREAKER + 1] = -1
-
+            elif first and (kind_of == ICE_CONTROLLING or (kind_of == ICE_CONTROLLED and out[ROLE][m] < 0)):
+                out[ROLE][m] = 0 if kind_of == ICE_CONTROLLING else 1
+                out[TIE_BREAKER][m] = -1  # that of the other role no longer counts
+                out[TIE_BREAKER + 1][m] = -1
             elif kind_of == SHORT_INTEGRITY:
-                row[INTEGRITY] = 1
+                out[INTEGRITY][m] = 1
             elif kind_of == DATA and first:
-                row[DATA_SPAN] = value
-                row[DATA_SPAN + 1] = min(size, end - value)
+                out[DATA_SPAN][m] = value
+                out[DATA_SPAN + 1][m] = min(size, end - value)
 
             # Whether its value is well-formed.
-            mapped_first = kind_of in (XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS) and row[HAS_MAPPED] == 0
+            mapped_first = kind_of in (XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS) and out[HAS_MAPPED][m] == 0
             if not whole:
                 if mapped_first:
-                    row[HAS_MAPPED] = MALFORMED
+                    out[HAS_MAPPED][m] = MALFORMED
                 continue
             shortest = int(spans[rule, SHORTEST])
             if size < shortest or size > int(spans[rule, LONGEST]) or (size - shortest) % int(spans[rule, STEP]):
                 flags |= D_VALUE_LENGTH
                 if mapped_first:
-                    row[HAS_MAPPED] = MALFORMED
+                    out[HAS_MAPPED][m] = MALFORMED
                 if kind_of == FINGERPRINT and first:
-                    row[FINGERPRINT_AT] = MALFORMED
+                    out[FINGERPRINT_AT][m] = MALFORMED
                 continue
             reserved = int(spans[rule, RESERVED])
             if reserved:
@@ -272,7 +264,7 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
                 if not ((family == 1 and size == 8) or (family == 2 and size == 20)):
                     flags |= D_FAMILY
                     if mapped_first:
-                        row[HAS_MAPPED] = MALFORMED
+                        out[HAS_MAPPED][m] = MALFORMED
                     continue
             elif check == ERROR:
                 code = (b[value + 2] & 7) * 100 + b[value + 3]
@@ -285,54 +277,54 @@ def decode(b: Any, found: Any, index: Any, spans: Any, seen: Any, out: Any) -> N
             if not first:
                 continue
             if kind_of in (XOR_MAPPED_ADDRESS, OLD_XOR_MAPPED_ADDRESS):
-                if row[HAS_MAPPED] == 0:
-                    read_address(b, value, size, at + 4, True, row, MAPPED)
-                    row[HAS_MAPPED] = 1
+                if out[HAS_MAPPED][m] == 0:
+                    read_address(b, value, size, at + 4, True, out, MAPPED, m)
+                    out[HAS_MAPPED][m] = 1
             elif kind_of == MAPPED_ADDRESS:
-                read_address(b, value, size, at + 4, False, row, PLAIN_MAPPED)
-                row[HAS_PLAIN_MAPPED] = 1
+                read_address(b, value, size, at + 4, False, out, PLAIN_MAPPED, m)
+                out[HAS_PLAIN_MAPPED][m] = 1
             elif kind_of == XOR_RELAYED_ADDRESS:
-                read_address(b, value, size, at + 4, True, row, RELAYED)
-                row[HAS_RELAYED] = 1
+                read_address(b, value, size, at + 4, True, out, RELAYED, m)
+                out[HAS_RELAYED][m] = 1
             elif kind_of == XOR_PEER_ADDRESS or (kind_of == DESTINATION_ADDRESS and variant == rules.MS_TURN):
-                if row[HAS_PEER] == 0 or kind_of == XOR_PEER_ADDRESS:  # Microsoft's REMOTE-ADDRESS has its number
-                    read_address(b, value, size, at + 4, variant != rules.MS_TURN, row, PEER)
-                    row[HAS_PEER] = 1
+                if out[HAS_PEER][m] == 0 or kind_of == XOR_PEER_ADDRESS:  # Microsoft's REMOTE-ADDRESS has its number
+                    read_address(b, value, size, at + 4, variant != rules.MS_TURN, out, PEER, m)
+                    out[HAS_PEER][m] = 1
             elif kind_of == USERNAME:
-                row[USER_TEXT] = value
-                row[USER_TEXT + 1] = size
+                out[USER_TEXT][m] = value
+                out[USER_TEXT + 1][m] = size
             elif kind_of == FINGERPRINT:
-                row[FINGERPRINT_AT] = value - 4 - at
+                out[FINGERPRINT_AT][m] = value - 4 - at
             elif kind_of == ERROR_CODE:
-                row[CODE] = (b[value + 2] & 7) * 100 + b[value + 3]
-                row[REASON_TEXT] = value + 4
-                row[REASON_TEXT + 1] = size - 4
+                out[CODE][m] = (b[value + 2] & 7) * 100 + b[value + 3]
+                out[REASON_TEXT][m] = value + 4
+                out[REASON_TEXT + 1][m] = size - 4
             elif kind_of == PRIORITY:
-                row[PRIO] = u32(b, value)
+                out[PRIO][m] = u32(b, value)
             elif kind_of == USE_CANDIDATE or (ice and kind_of == NOMINATION and u32(b, value) != 0):
-                row[USE] = 1
+                out[USE][m] = 1
             elif kind_of in (ICE_CONTROLLING, ICE_CONTROLLED):
-                if kind_of == ICE_CONTROLLING or row[ROLE] == 1:
-                    row[TIE_BREAKER] = u32(b, value)
-                    row[TIE_BREAKER + 1] = u32(b, value + 4)
+                if kind_of == ICE_CONTROLLING or out[ROLE][m] == 1:
+                    out[TIE_BREAKER][m] = u32(b, value)
+                    out[TIE_BREAKER + 1][m] = u32(b, value + 4)
             elif kind_of == LIFETIME:
-                row[LIFE] = u32(b, value)
+                out[LIFE][m] = u32(b, value)
             elif kind_of == CHANNEL_NUMBER:
-                row[CHANNEL] = u16(b, value)
+                out[CHANNEL][m] = u16(b, value)
             elif kind_of == SOFTWARE:
-                row[SOFTWARE_TEXT] = value
-                row[SOFTWARE_TEXT + 1] = size
+                out[SOFTWARE_TEXT][m] = value
+                out[SOFTWARE_TEXT + 1][m] = size
             elif kind_of == (MS_REALM if variant == rules.MS_TURN else REALM):
-                row[REALM_TEXT] = value
-                row[REALM_TEXT + 1] = size
+                out[REALM_TEXT][m] = value
+                out[REALM_TEXT + 1][m] = size
             elif kind_of == RETRANSMIT_COUNT:
-                row[RETRANSMIT] = u32(b, value)
+                out[RETRANSMIT][m] = u32(b, value)
             elif kind_of == TRANSMIT_COUNTER:
-                row[TRANSMIT] = u16(b, value + 2)
+                out[TRANSMIT][m] = u16(b, value + 2)
         if stop == end:
             if o < end:
                 flags |= D_STRAY
             if kind & 0x0110 == 0x0110 and not has_code and not (variant == rules.MS_TURN and kind == 0x0115):
                 flags |= D_NO_CODE
-        row[VARIANT] = variant
-        row[FLAGS] = flags
+        out[VARIANT][m] = variant
+        out[FLAGS][m] = flags

@@ -12,21 +12,43 @@ from hypothesis import strategies as st
 
 from stunpcap.stun import bulk
 
-
-@given(st.lists(st.binary(max_size=40), min_size=1, max_size=6))
-def test_checksums(texts: list[bytes]) -> None:
-    joined = b"".join(texts)
-    size = np.array([len(text) for text in texts])
-    offset, found = np.cumsum(size) - size, np.zeros(len(texts), np.int64)
-    bulk.checksums(memoryview(joined), offset, size, bulk.crc_tables(), found)
-    assert found.tolist() == [zlib.crc32(text) for text in texts]
+XOR = 0x5354554E
+"""What RFC 8489 section 14.7 has FINGERPRINT differ from the CRC-32 by: "STUN"."""
+HEADER = bytes.fromhex("80280004")
 
 
-def test_the_check_value_of_crc_32() -> None:
+def checked(run: Any, covered: list[bytes], told: list[int]) -> list[bool]:
+    """What a check says of fingerprints."""
+    joined, offset, size = b"", [], []
+    for text, value in zip(covered, told, strict=True):
+        offset.append(len(joined))
+        size.append(len(text))
+        joined += text + HEADER + value.to_bytes(4)
+    found: list[bool] = run(joined, np.array(offset), np.array(size)).tolist()
+    return found
+
+
+def by_kernel(payload: bytes, offset: Any, size: Any) -> Any:
+    valid = np.zeros(len(offset), np.bool_)
+    bulk.compare(memoryview(payload), offset, size, bulk.crc_tables(), valid)
+    return valid
+
+
+def by_zlib(payload: bytes, offset: Any, size: Any) -> Any:
+    return bulk.check_fingerprints(payload, offset, size, False)
+
+
+@pytest.mark.parametrize("run", [by_kernel, by_zlib])
+@given(texts=st.lists(st.tuples(st.binary(max_size=40), st.sampled_from([0, 0, 1, 1 << 31])), min_size=1, max_size=6))
+def test_fingerprints(run: Any, texts: list[tuple[bytes, int]]) -> None:
+    told = [zlib.crc32(text) ^ XOR ^ wrong for text, wrong in texts]
+    assert checked(run, [text for text, _ in texts], told) == [not wrong for _, wrong in texts]
+
+
+@pytest.mark.parametrize("run", [by_kernel, by_zlib])
+def test_the_check_value_of_crc_32(run: Any) -> None:
     """The one that every catalogue of checksums gives for "123456789"."""
-    found = np.zeros(1, np.int64)
-    bulk.checksums(memoryview(b"123456789"), np.array([0]), np.array([9]), bulk.crc_tables(), found)
-    assert found[0] == 0xCBF43926
+    assert checked(run, [b"123456789"] * 2, [0xCBF43926 ^ XOR, 0xCBF43926]) == [True, False]
 
 
 def number(texts: list[tuple[bytes, int]], run: Any) -> list[tuple[bytes, int]]:
