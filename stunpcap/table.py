@@ -220,9 +220,10 @@ class Table:
 
     def take(self, index: Array) -> Table:
         """The rows at `index` (numbers or a mask)."""
-        picked = {name: values[index] for name, values in self._columns.items()}
-        rows = int(np.count_nonzero(index)) if index.dtype == np.bool_ else len(index)
-        return Table(self.name, rows, self.pools, picked)
+        rows = np.flatnonzero(index) if index.dtype == np.bool_ else index
+        # Much faster than indexing where a cell has several words.
+        picked = {name: values.take(rows, axis=0) for name, values in self._columns.items()}
+        return Table(self.name, len(rows), self.pools, picked)
 
     def code(self, column: str, level: str) -> int:
         """The number that stands for a category's level."""

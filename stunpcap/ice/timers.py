@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stunpcap.ice.columns import Ints, count_in, find, pick
+from stunpcap.sorting import in_order
 from stunpcap.table import NAT
 
 MILLISECOND = 1_000_000
@@ -50,8 +51,10 @@ def round_trips(
     alone[count_in(of_request, total, before) != 1] = -1
     numbers = np.maximum(transmit_counter, 0) >> 8 & 0xFF
     said = pick(numbers, response_rows, 0)
-    which = find((np.arange(total), said), (of_request, numbers[requests]))
-    sent = np.where(said > 0, pick(requests, which), alone)
+    sent = alone
+    if said.any():
+        which = find((np.arange(total), said), (of_request, numbers[requests]))
+        sent = np.where(said > 0, pick(requests, which), alone)
     sent[~answered] = -1
     trip = (answer_time - pick(time, sent, 0)) / SECOND
     clear = (sent >= 0) & (answer_time >= pick(time, sent, 0))
@@ -71,7 +74,7 @@ def deadlines(
     of_request, sent
         Transaction and time of each request, in order of time.
     """
-    order = np.argsort(of_request, kind="stable")
+    order = in_order(of_request)
     start = np.cumsum(transmissions) - transmissions
     several = transmissions > 1
     rto = np.full(len(transmissions), RTO, np.int64)

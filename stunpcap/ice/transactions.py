@@ -15,8 +15,8 @@ import numpy as np
 from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, minimum_in, pick, translate
 from stunpcap.ice.rejections import attach_icmp
 from stunpcap.ice.timers import MILLISECOND, SECOND, TRANSACTION_TIMEOUT, deadlines, round_trips
-from stunpcap.schema import CLASS, OUTCOME, TRANSACTION_KIND, TRANSPORT
-from stunpcap.sorting import distinct, in_order, ordered_by, rank
+from stunpcap.schema import OUTCOME, TRANSACTION_KIND, TRANSPORT
+from stunpcap.sorting import distinct, first_rows, in_order, ordered_by, rank, values_in
 from stunpcap.table import MISSING, NAT, Pools, Table, in_halves
 from stunpcap.vantage import Quote, Vantage
 
@@ -24,6 +24,8 @@ REQUEST, INDICATION, SUCCESS, ERROR = range(4)
 OUT = {name: code for code, name in enumerate(OUTCOME)}
 KIND = {name: code for code, name in enumerate(TRANSACTION_KIND)}
 
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+"""An odd number with bits all over."""
 _METHOD_KINDS = {
     "allocate": "allocate",
     "refresh": "refresh",
@@ -75,9 +77,14 @@ def mark_duplicates(messages: Table, ip_id: Ints) -> None:
 def _perhaps_twice(messages: Table) -> Ints:
     """The rows of messages whose class and last eight bytes of the id occur more than once: few, as a rule."""
     _, lower = in_halves(messages["transaction_id"])
-    numbers, count = rank(lower)
-    numbers = numbers * len(CLASS) + messages["class"]
-    return np.flatnonzero(np.bincount(numbers, minlength=count * len(CLASS))[numbers] > 1)
+    # One number for both; should two differ and this be the same, they are told apart later.
+    keys = lower + messages["class"].astype(np.uint64) * _SPREAD
+    ordered = np.sort(keys)
+    again = values_in(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(again):
+        return np.zeros(0, np.int64)
+    places = np.searchsorted(again, keys)
+    return np.flatnonzero(again[np.minimum(places, len(again) - 1)] == keys)
 
 
 def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, pools: Pools) -> Correlated:
@@ -108,6 +115,7 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
     orphans = responses[of_message[responses] < 0]
     total = count + _number_transactions(orphans, keys, time, of_message, count)
     _attach_duplicates(messages, keys, of_message)
+    _in_order_of_time(messages, np.concatenate([requests, orphans]), total, of_message)
 
     request_rows = pick(requests, first_of(of_message[requests], total))
     answers = np.concatenate([responses[~elsewhere], responses[elsewhere]])  # mirrored ones come first
@@ -151,7 +159,7 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
         {
             "kind": _kinds(messages, lead, asker, asked, has_request, answer_class == SUCCESS, response_time, pools),
             "vantage": messages["vantage"][lead],
-            "transaction_id": messages["transaction_id"][lead],
+            "transaction_id": messages["transaction_id"].take(lead, axis=0),
             "src": asker[lead],
             "dst": asked[lead],
             "transport": messages["transport"][lead],
@@ -178,11 +186,7 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
             "unheard": has_request & mirrored & (last_time > response_time + SECOND),
         },
     )
-    order = ordered_by(table["vantage"], first_time, table["request_frame"])
-    position = np.empty(total, np.int64)
-    position[order] = np.arange(total)
-    of_message[of_message >= 0] = position[of_message[of_message >= 0]]
-    return Correlated(table.take(order), request_rows[order], response_rows[order], of_message, deadline[order])
+    return Correlated(table, request_rows, response_rows, of_message, deadline)
 
 
 def _number_ids(messages: Table, quotes: list[tuple[int, Quote]]) -> Ints:
@@ -191,7 +195,12 @@ def _number_ids(messages: Table, quotes: list[tuple[int, Quote]]) -> Ints:
         [messages["transaction_id"], np.array([quote.id for _, quote in quotes], np.uint32).reshape(-1, 4)]
     )
     vantage = np.concatenate([messages["vantage"], np.array([number for number, _ in quotes], np.int32)])
-    return group(vantage, *in_halves(words))[0]
+    upper, lower = in_halves(words)
+    numbers, count = rank(lower)
+    first = first_rows(numbers, count)
+    if bool((upper == upper[first][numbers]).all()) and bool((vantage == vantage[first][numbers]).all()):
+        return numbers  # as nearly always: half of an id is enough to tell it from the others
+    return group(vantage, upper, lower)[0]
 
 
 def _number_transactions(rows: Ints, keys: Ints, time: Ints, of_message: Ints, start: int = 0) -> int:
@@ -219,6 +228,8 @@ def _number_transactions(rows: Ints, keys: Ints, time: Ints, of_message: Ints, s
 
 def _attach_mirrored(requests: Ints, responses: Ints, keys: Ints, when: Ints, of_message: Ints) -> None:
     """Tie responses to the latest transaction before them whose addresses they mirror."""
+    if not len(responses):
+        return
     both = np.concatenate([requests, responses])
     is_request = np.arange(len(both)) < len(requests)
     order = ordered_by(keys[both], when[both], ~is_request)
@@ -265,6 +276,20 @@ def _attach_elsewhere(
             of_message[row] = of_message[best]
             elsewhere[position] = True
     return elsewhere
+
+
+def _in_order_of_time(messages: Table, begins: Ints, total: int, of_message: Ints) -> None:
+    """Number the transactions anew: by capture, time and frame of their first requests.
+
+    `begins` are requests, then orphaned responses, which come before requests of the same moment.
+    """
+    lead = begins[first_of(of_message[begins], total)]
+    frame = np.where(messages["class"][lead] == REQUEST, messages["frame"][lead], MISSING)
+    order = ordered_by(messages["vantage"][lead], messages["time"][lead], frame)
+    position = np.empty(total + 1, np.int64)
+    position[order] = np.arange(total)
+    position[-1] = -1  # for messages of no transaction
+    of_message[:] = position[of_message]
 
 
 def _attach_duplicates(messages: Table, keys: Ints, of_message: Ints) -> None:

@@ -78,8 +78,8 @@ COMPILE_ABOVE = 20_000
 """Messages from which on compiled code is faster, its loading included."""
 KEPT_ABOVE = 4_000
 """The same where machine code is kept."""
-CHUNK = 4096
-"""Messages decoded at a time: their wide rows take 2 MB.  A datagram of 64 kB holds fewer."""
+CHUNK = 8192
+"""Messages decoded at a time: their wide rows take 4 MB.  A datagram of 64 kB holds fewer."""
 SHORTEST = 20
 """Bytes of the shortest message."""
 ABSENT, VALID, INVALID = range(3)
