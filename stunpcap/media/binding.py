@@ -18,7 +18,7 @@ from stunpcap.ice.pairs import Directed
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.ways import NEVER
 from stunpcap.record import record
-from stunpcap.sorting import ordered_by
+from stunpcap.sorting import ordered_by, values_in
 from stunpcap.table import MISSING, Table
 
 MOST_SHARED = 64
@@ -59,6 +59,7 @@ class Binding:
         self._settled[session[pairs["nominated"]]] = True
         self._start = minimum_in(session, agents.count + 1, pairs["first_time"], NEVER)
         self._candidates = _sides(agents, candidates)
+        self._addresses = values_in(np.concatenate([self._ends[1], self._candidates[2]]))
 
     def bind(self, ends: list[Any], time: Any) -> Bound:
         """Whose each row is.
@@ -66,6 +67,17 @@ class Binding:
         `ends` are columns, too: vantage, source, destination, transport.  A pair without checks at this vantage may be
         known from another.
         """
+        # Much of a large capture is between others: clients and servers.
+        ours = np.flatnonzero(np.isin(ends[1], self._addresses) & np.isin(ends[2], self._addresses))
+        found = self._bind([end[ours] for end in ends], time[ours])
+        columns = []
+        for column in found:
+            columns.append(np.full(len(time), MISSING))
+            columns[-1][ours] = column
+        return Bound(*columns)
+
+    def _bind(self, ends: list[Any], time: Any) -> tuple[Ints, Ints, Ints, Ints]:
+        """The columns of `Bound`, for ends each of which belongs to somebody."""
         rows = _latest(self._ends, self._began, ends, time)
         absent = np.flatnonzero(rows < 0)
         rows[absent] = _latest(self._ends[1:], self._began, [end[absent] for end in ends[1:]], time[absent])
@@ -78,7 +90,7 @@ class Binding:
         session[absent], side[absent] = pick(of, found), pick(sender, found)
         nominated[absent[found >= 0]] = 0
         nominated[~self._settled[np.maximum(session, 0)]] = MISSING
-        return Bound(session, pick(self._pair, rows), nominated, side)
+        return session, pick(self._pair, rows), nominated, side
 
     def _by_candidates(self, ends: list[Any]) -> tuple[list[Ints], Ints, Ints]:
         """Of these ends those that are candidates of the two agents of a session; that, and which of them sends."""
