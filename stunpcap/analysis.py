@@ -11,11 +11,12 @@ import numpy as np
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.run import diagnose
 from stunpcap.ice.candidates import build_candidates, build_mappings
+from stunpcap.ice.duplicates import mark_duplicates
 from stunpcap.ice.outcome import build_sessions
 from stunpcap.ice.pairs import build_pairs
 from stunpcap.ice.place import Place, find_place
 from stunpcap.ice.sessions import find_sessions
-from stunpcap.ice.transactions import correlate, mark_duplicates
+from stunpcap.ice.transactions import correlate
 from stunpcap.media.build import build_media
 from stunpcap.record import record
 from stunpcap.schema import FRAMES, LAYER

@@ -14,9 +14,9 @@ import numpy as np
 
 from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, minimum_in, pick, translate
 from stunpcap.ice.rejections import attach_icmp
-from stunpcap.ice.timers import MILLISECOND, SECOND, TRANSACTION_TIMEOUT, deadlines, round_trips
+from stunpcap.ice.timers import SECOND, TRANSACTION_TIMEOUT, deadlines, round_trips
 from stunpcap.schema import OUTCOME, TRANSACTION_KIND, TRANSPORT
-from stunpcap.sorting import distinct, first_rows, in_order, ordered_by, rank, values_in
+from stunpcap.sorting import distinct, first_rows, in_order, ordered_by, rank
 from stunpcap.table import MISSING, NAT, Pools, Table, in_halves
 from stunpcap.vantage import Quote, Vantage
 
@@ -24,8 +24,6 @@ REQUEST, INDICATION, SUCCESS, ERROR = range(4)
 OUT = {name: code for code, name in enumerate(OUTCOME)}
 KIND = {name: code for code, name in enumerate(TRANSACTION_KIND)}
 
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
-"""An odd number with bits all over."""
 _METHOD_KINDS = {
     "allocate": "allocate",
     "refresh": "refresh",
@@ -52,39 +50,6 @@ class Correlated:
     """For each message its transaction, duplicates included; -1 for indications."""
     deadline: Ints
     """When, at the latest, its agent would have sent again or given up."""
-
-
-def mark_duplicates(messages: Table, ip_id: Ints) -> None:
-    """Mark packets that were captured twice (interface "any", mirror ports).
-
-    The same message between the same addresses is the same packet if its IP identification is the same within a
-    second, or, where that is zero, if it follows within 5 ms: agents wait longer before they retransmit.  On TCP the
-    streams have sorted that out already; a message there twice was sent twice.
-    """
-    rows = _perhaps_twice(messages)
-    transaction = messages["transaction_id"][rows]
-    keys = [messages[name][rows] for name in ("vantage", "src", "dst", "class", "method", "carrier", "transport")]
-    groups, _ = group(*keys, *(transaction[:, word] for word in range(4)), ip_id[rows])
-    order = ordered_by(groups, messages["time"][rows])
-    groups, order = groups[order], rows[order]
-    same = groups[1:] == groups[:-1]
-    gap = np.diff(messages["time"][order])
-    duplicate = np.zeros(len(messages), np.bool_)
-    duplicate[order[1:]] = same & (gap <= np.where(ip_id[order][1:] > 0, SECOND, 5 * MILLISECOND))
-    messages["duplicate"] = duplicate & (messages["transport"] != TRANSPORT.index("tcp"))
-
-
-def _perhaps_twice(messages: Table) -> Ints:
-    """The rows of messages whose class and last eight bytes of the id occur more than once: few, as a rule."""
-    _, lower = in_halves(messages["transaction_id"])
-    # One number for both; should two differ and this be the same, they are told apart later.
-    keys = lower + messages["class"].astype(np.uint64) * _SPREAD
-    ordered = np.sort(keys)
-    again = values_in(ordered[1:][ordered[1:] == ordered[:-1]])
-    if not len(again):
-        return np.zeros(0, np.int64)
-    places = np.searchsorted(again, keys)
-    return np.flatnonzero(again[np.minimum(places, len(again) - 1)] == keys)
 
 
 def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, pools: Pools) -> Correlated:
