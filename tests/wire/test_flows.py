@@ -120,3 +120,15 @@ def test_slots():
     for row, key in enumerate(keys):
         assert slots[find_slot(slots, keys, 3, [int(word) for word in key], 5)] == row
     assert slots[find_slot(slots, keys, 3, [9, 9, 9], 5)] == -1
+
+
+def test_freed_memory_is_let_stay(monkeypatch):
+    """Asked for once, where compiled code runs: small captures do without."""
+    asked = []
+    monkeypatch.setattr("stunpcap.wire.scan.keep_freed", lambda: asked.append(1))
+    for policy, times in (("never", 0), ("always", 1)):
+        monkeypatch.setenv("STUNPCAP_COMPILE", policy)
+        scanner = Scanner()
+        for frame in (1, 2):
+            scanner.feed(*block_of([p.ethernet(p.ipv4(p.udp(p.rtp())))], first_frame=frame))
+        assert len(asked) == times and scanner.finish().packets == 2
