@@ -250,14 +250,16 @@ def _answers_at_start(facts: Facts) -> Mask:
 def _media_ahead(facts: Facts) -> Ints:
     """For each flow at the beginning how long before any check of its ends it carried something else; 0 if not."""
     flows, pairs = facts["flows"], facts["pairs"]
+    early = facts.has("flows", "transport", "udp") & facts.has("flows", "carrier", "plain")
+    early &= (flows["packets"] > flows["stun"]) & (flows["first_time"] <= start_at(facts, flows["vantage"]) + EDGE)
+    if not early.any():
+        return np.zeros(len(flows), np.int64)
     ends = [np.concatenate([pairs["src"], pairs["dst"]]), np.tile(pairs["vantage"], 2)]
     asked = [np.concatenate([flows["src"], flows["dst"]]), np.tile(flows["vantage"], 2)]
     end, count = group(*(np.concatenate(both) for both in zip(ends, asked, strict=True)))
     first = minimum_in(end[: len(ends[0])], count, np.tile(pairs["first_time"], 2), NEVER)
     checked = first[end[len(ends[0]) :]].reshape(2, -1)
-    both = (checked < NEVER).all(axis=0) & (flows["packets"] > flows["stun"]) & facts.has("flows", "transport", "udp")
-    both &= facts.has("flows", "carrier", "plain") & (flows["first_time"] <= start_at(facts, flows["vantage"]) + EDGE)
-    ahead = np.where(both, checked.min(axis=0), flows["first_time"]) - flows["first_time"]
+    ahead = np.where(early & (checked < NEVER).all(axis=0), checked.min(axis=0), flows["first_time"]) - flows["first_time"]
     found: Ints = np.where(ahead >= AHEAD, ahead, 0)
     return found
 

@@ -170,6 +170,8 @@ def _wrong_integrity(facts: Facts, cases: dict[int, _Case]) -> None:
     messages, pairs = facts["messages"], facts["pairs"]
     bad = facts.has("messages", "integrity", "invalid") & facts.has("messages", "class", "request")
     bad &= messages["session_id"] >= 1
+    if not bad.any():
+        return
     row_of = find(
         [messages[name] for name in ("session_id", "vantage", "src", "dst")],
         [pairs[name] for name in ("session_id", "vantage", "src", "dst")],

@@ -43,7 +43,7 @@ class Relays:
 def follow_relays(
     vantages: Sequence[Vantage], messages: Table, extra: dict[str, Any], read: Reader, pools: Pools
 ) -> Relays:
-    """Find allocations, and give everything inside TURN its addresses (in place, in `messages`).
+    """Find allocations, and give everything inside TURN its addresses, in `messages`.
 
     Parameters
     ----------
@@ -59,13 +59,15 @@ def follow_relays(
         return Relays(allocations, list(vantages))
     resolvers = [Resolver(vantage, allocations, pools) for vantage in vantages]
     deepest = max([deepest, *(int(resolver.depth.max(initial=0)) for resolver in resolvers)])
+    src, dst = messages["src"].copy(), messages["dst"].copy()
     bounds = np.cumsum([0] + [len(vantage.messages) for vantage in vantages]).tolist()
     for level in range(1, deepest + 1):
         for resolver, begin, end in zip(resolvers, bounds, bounds[1:], strict=False):
             rows = np.arange(begin, end)
             own = messages.take(rows)
             resolver.resolve(own, extra["flow"][begin:end], level)
-            messages["src"][begin:end], messages["dst"][begin:end] = own["src"], own["dst"]
+            src[begin:end], dst[begin:end] = own["src"], own["dst"]
+        messages["src"], messages["dst"] = src, dst
         if level < deepest or (depth == level).any():
             allocations = _allocations(vantages, messages, extra, read, level, pools)
             for resolver in resolvers:
