@@ -259,7 +259,8 @@ def _media_ahead(facts: Facts) -> Ints:
     end, count = group(*(np.concatenate(both) for both in zip(ends, asked, strict=True)))
     first = minimum_in(end[: len(ends[0])], count, np.tile(pairs["first_time"], 2), NEVER)
     checked = first[end[len(ends[0]) :]].reshape(2, -1)
-    ahead = np.where(early & (checked < NEVER).all(axis=0), checked.min(axis=0), flows["first_time"]) - flows["first_time"]
+    both = early & (checked < NEVER).all(axis=0)
+    ahead = np.where(both, checked.min(axis=0), flows["first_time"]) - flows["first_time"]
     found: Ints = np.where(ahead >= AHEAD, ahead, 0)
     return found
 

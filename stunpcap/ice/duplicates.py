@@ -7,7 +7,7 @@ import numpy as np
 from stunpcap.ice.columns import Ints, group
 from stunpcap.ice.timers import MILLISECOND, SECOND
 from stunpcap.schema import TRANSPORT
-from stunpcap.sorting import ordered_by, values_in
+from stunpcap.sorting import ordered_by
 from stunpcap.table import Table, in_halves
 
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -39,9 +39,9 @@ def _perhaps_twice(messages: Table) -> Ints:
     _, lower = in_halves(messages["transaction_id"])
     # One number for both; should two differ and this be the same, they are told apart later.
     keys = lower + messages["class"].astype(np.uint64) * _SPREAD
-    ordered = np.sort(keys)
-    again = values_in(ordered[1:][ordered[1:] == ordered[:-1]])
-    if not len(again):
-        return np.zeros(0, np.int64)
-    places = np.searchsorted(again, keys)
-    return np.flatnonzero(again[np.minimum(places, len(again) - 1)] == keys)
+    order = np.argsort(keys)
+    again = keys[order[1:]] == keys[order[:-1]]
+    twice = np.zeros(len(keys), np.bool_)
+    twice[order[1:][again]] = True
+    twice[order[:-1][again]] = True
+    return np.flatnonzero(twice)

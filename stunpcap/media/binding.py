@@ -69,7 +69,7 @@ class Binding:
         """
         # Much of a large capture is between others: clients and servers.
         ours = np.flatnonzero(np.isin(ends[1], self._addresses) & np.isin(ends[2], self._addresses))
-        found = self._bind([end[ours] for end in ends], time[ours])
+        found = self._bind([end[ours].astype(np.int64) for end in ends], time[ours])
         columns = []
         for column in found:
             columns.append(np.full(len(time), MISSING))

@@ -38,8 +38,10 @@ def _of_flows(vantage: Vantage, flow: Any, pools: Pools) -> dict[str, Any]:
 
 def _bound(parts: list[dict[str, Any]], binding: Binding, times: str, later: int = 0) -> tuple[dict[str, Any], Bound]:
     """All columns of the captures, those that tell whose each row is among them."""
-    columns = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-    ends = [columns[key].astype(np.int64) for key in ("vantage", "src", "dst", "transport")]
+    columns = parts[0]
+    if len(parts) > 1:
+        columns = {key: np.concatenate([part[key] for part in parts]) for key in columns}
+    ends = [columns[key] for key in ("vantage", "src", "dst", "transport")]
     bound = binding.bind(ends, columns[times] + later)
     return columns | {"session_id": bound.session_id, "pair_id": bound.pair_id}, bound
 
@@ -96,21 +98,21 @@ def build_activity(vantages: list[Vantage], binding: Binding, pools: Pools) -> A
     """
     parts = []
     for vantage in vantages:
-        rows = vantage.activity
+        told = np.ascontiguousarray(vantage.activity.T)
         parts.append(
-            _of_flows(vantage, rows[:, following.A_FLOW], pools)
-            | {name: vantage.flows[name][rows[:, following.A_FLOW]] for name in CARRYING}
+            _of_flows(vantage, told[following.A_FLOW], pools)
+            | {name: vantage.flows[name][told[following.A_FLOW]] for name in CARRYING}
             | {
-                "time": rows[:, following.A_START],
-                "rtp_packets": rows[:, following.A_RTP],
-                "rtcp_packets": rows[:, following.A_RTCP],
-                "data_packets": rows[:, following.A_DATA],
-                "stun_packets": rows[:, following.A_STUN],
-                "media_bytes": rows[:, following.A_BYTES],
+                "time": told[following.A_START],
+                "rtp_packets": told[following.A_RTP],
+                "rtcp_packets": told[following.A_RTCP],
+                "data_packets": told[following.A_DATA],
+                "stun_packets": told[following.A_STUN],
+                "media_bytes": told[following.A_BYTES],
             }
         )
     columns, bound = _bound(parts, binding, "time", SECOND - 1)
     carrying = np.column_stack([columns.pop(name) for name in CARRYING])
     order = ordered_by(columns["time"], columns["src"])
     table = Table("activity", len(order), pools, columns).take(order)
-    return Activity(table, bound.side[order], carrying[order])
+    return Activity(table, bound.side[order], carrying.take(order, axis=0))

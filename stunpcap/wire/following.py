@@ -287,10 +287,7 @@ def new_activity(rows: int) -> Ints:
 
 
 def merge_activity(rows: Ints) -> Ints:
-    """One row for each flow and second, ordered by these: packets out of order make several.
-
-    The rows given are put in order where they are, and are of no use after it.
-    """
+    """One row for each flow and second, ordered by these: packets out of order make several."""
     if not len(rows):
         return rows
     key = rows[:, A_START] // SECOND
@@ -299,8 +296,7 @@ def merge_activity(rows: Ints) -> Ints:
     order = in_order(key)
     key = key[order]
     again = np.flatnonzero(key[1:] == key[:-1]) + 1
-    for column in range(ACTIVITY):
-        rows[:, column] = rows[order, column]
+    rows = rows.take(order, axis=0)
     if not len(again):
         return rows
     new = np.ones(len(rows), np.bool_)
