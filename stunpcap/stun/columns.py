@@ -71,6 +71,7 @@ from stunpcap.stun.registry import CLASSES, classify, find_attribute
 from stunpcap.stun.values import BadValue
 from stunpcap.table import COOKIE, MISSING, Pools
 from stunpcap.wire.datagrams import Datagrams
+from stunpcap.wire.room import Columns
 
 Ints = npt.NDArray[np.int64]
 
@@ -107,6 +108,14 @@ _PLAIN: dict[str, tuple[int, Any]] = {
     "type": (TYPE, np.int32),
 }
 """Columns that are kept as the kernel writes them, and how narrow."""
+_DENSE = {name: dtype for name, (_, dtype) in _PLAIN.items()} | {
+    "fingerprint": np.int8,
+    "classic": np.bool_,
+    "malformed": np.bool_,
+    "tie_breaker": np.uint64,
+    "transaction_id": np.dtype((np.uint32, 4)),
+}
+"""All columns that have a value for each message; malformed: XOR-MAPPED-ADDRESS is there, but cannot be read."""
 _ADDRESSES = {
     "mapped": (HAS_MAPPED, MAPPED),
     "mapped_plain": (HAS_PLAIN_MAPPED, PLAIN_MAPPED),
@@ -165,34 +174,26 @@ class _Reading:
 
     def __init__(self, expected: int) -> None:
         """Room for the messages of that many datagrams; hardly ever does one hold several."""
-        self._count = 0
-        dense = {name: dtype for name, (_, dtype) in _PLAIN.items()}
-        dense |= {"fingerprint": np.int8, "classic": np.bool_, "malformed": np.bool_, "tie_breaker": np.uint64}
-        self._dense: dict[str, Any] = {name: np.empty(expected, dtype) for name, dtype in dense.items()}
-        self._dense["transaction_id"] = np.empty((expected, 4), np.uint32)
+        self._dense = Columns(_DENSE, expected)
         self._sparse: dict[str, list[tuple[Ints, Any]]] = {name: [] for name in (*_ADDRESSES, *_TEXTS)}
 
     def take(self, payload: bytes, out: Ints, fast: bool) -> None:
         """Keep the rows of some messages."""
-        first, self._count = self._count, self._count + out.shape[1]
-        if self._count > len(self._dense["offset"]):
-            room = max(self._count, 2 * len(self._dense["offset"]))
-            for name, values in self._dense.items():
-                self._dense[name] = np.empty((room, *values.shape[1:]), values.dtype)
-                self._dense[name][:first] = values[:first]
         fingerprint = _fingerprints(payload, out, fast)
         wrong = (fingerprint == INVALID) & (out[FINGERPRINT_AT] != MALFORMED)
         out[FLAGS] |= np.where(wrong, int(Defect.FINGERPRINT_WRONG), 0)
         _look_into(payload, out)
-        here = slice(first, self._count)
-        for name, (column, _) in _PLAIN.items():
-            self._dense[name][here] = out[column]
-        self._dense["fingerprint"][here] = fingerprint
-        self._dense["classic"][here] = out[ID] != COOKIE
-        self._dense["transaction_id"][here] = out[ID : ID + 4].T
+        first = self._dense.rows
         high, low = (out[TIE_BREAKER : TIE_BREAKER + 2] & 0xFFFFFFFF).astype(np.uint64)  # -1: NO_NUMBER
-        self._dense["tie_breaker"][here] = high << np.uint64(32) | low
-        self._dense["malformed"][here] = out[HAS_MAPPED] == MALFORMED
+        plain = {name: out[column] for name, (column, _) in _PLAIN.items()}
+        more = {
+            "fingerprint": fingerprint,
+            "classic": out[ID] != COOKIE,
+            "malformed": out[HAS_MAPPED] == MALFORMED,
+            "tie_breaker": high << np.uint64(32) | low,
+            "transaction_id": out[ID : ID + 4].T,
+        }
+        self._dense.add(plain | more, out.shape[1])
         for name, (has, column) in _ADDRESSES.items():
             rows = np.flatnonzero(out[has] == 1)
             if len(rows):
@@ -204,7 +205,7 @@ class _Reading:
 
     def finish(self, payload: bytes, pools: Pools) -> dict[str, Any]:
         """All columns, texts and addresses as numbers into the pools."""
-        columns = {name: values[: self._count] for name, values in self._dense.items()}
+        columns = self._dense.used()
         variant = columns.pop("variant")
         columns["class"], columns["method"] = _types(variant, columns.pop("type"), pools)
         for name in _ADDRESSES:
@@ -228,7 +229,7 @@ class _Reading:
 
     def _spread(self, rows: Ints, numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         """A column with these numbers in these rows."""
-        column = np.full(self._count, MISSING, np.int32)
+        column = np.full(self._dense.rows, MISSING, np.int32)
         column[rows] = numbers
         return column
 

@@ -1,8 +1,4 @@
-"""The datagrams that are kept: a row of narrow columns for each, and their payloads one behind the other.
-
-Rows only ever come at the end.  All columns lie in one piece of memory, which is doubled when it is full: an operating
-system hands out one large piece far faster than ten small ones.
-"""
+"""The datagrams that are kept: a row of narrow columns for each, and their payloads one behind the other."""
 
 from __future__ import annotations
 
@@ -15,6 +11,7 @@ import numpy.typing as npt
 from stunpcap.sorting import in_order
 from stunpcap.wire import demux
 from stunpcap.wire.gather import gather
+from stunpcap.wire.room import Columns
 from stunpcap.wire.walk import (
     ROW_DIRECTION,
     ROW_FLOW,
@@ -40,53 +37,21 @@ COLUMNS: dict[str, type[np.signedinteger[Any]]] = {
     "kind": np.int8,
     "direction": np.int8,
 }
-"""Widest first, so that each begins where its items may.  What was captured of a packet is below 16 MB
+"""What was captured of a packet is below 16 MB
 (`capture.words.LONGEST`), its true length whatever 32 bits may say; of flows, hundreds of bytes each, memory holds
 fewer than 2^31."""
-BYTES = sum(np.dtype(dtype).itemsize for dtype in COLUMNS.values())
-ROOM = 256
 STUN_KINDS = np.array([demux.is_stun(kind) for kind in range(demux.MDNS + 1)])
 
 
-class Columns:
-    """Columns that grow together."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._room = ROOM
-        self._columns = _make(ROOM)
-
-    def add(self, values: dict[str, Any], count: int) -> None:
-        """Rows at the end; the values fit the columns."""
-        end = self.rows + count
-        if end > self._room:
-            before, self._room = self._columns, max(2 * self._room, end + 7 & ~7)
-            self._columns = _make(self._room)
-            for name, column in self._columns.items():
-                column[: self.rows] = before[name][: self.rows]
-        for name, column in self._columns.items():
-            column[self.rows : end] = values[name]
-        self.rows = end
-
-    def finish(self, number: Ints | None) -> dict[str, Any]:
-        """All columns in order of frames, flows by their numbers if these are not their rows."""
-        columns = {name: column[: self.rows] for name, column in self._columns.items()}
-        frame = columns["frame"]
-        if (frame[1:] < frame[:-1]).any():  # what came out of streams and fragments was kept when it was whole
-            order = in_order(frame)
-            columns = {name: column[order] for name, column in columns.items()}
-        if number is not None:
-            columns["flow"] = number[columns["flow"]].astype(np.int32)
-        return columns
-
-
-def _make(room: int) -> dict[str, Any]:
-    memory = np.empty(room * BYTES, np.uint8)
-    columns, at = {}, 0
-    for name, dtype in COLUMNS.items():
-        size = room * np.dtype(dtype).itemsize
-        columns[name] = memory[at : at + size].view(dtype)
-        at += size
+def by_frames(kept: Columns, number: Ints | None) -> dict[str, Any]:
+    """The columns of what was kept, in order of frames; flows by their numbers if these are not their rows."""
+    columns = kept.used()
+    frame = columns["frame"]
+    if (frame[1:] < frame[:-1]).any():  # what came out of streams and fragments was kept when it was whole
+        order = in_order(frame)
+        columns = {name: column[order] for name, column in columns.items()}
+    if number is not None:
+        columns["flow"] = number[columns["flow"]].astype(np.int32)
     return columns
 
 
@@ -94,8 +59,8 @@ class Kept:
     """The datagrams of one capture that are kept: those with STUN, and others for other decoders."""
 
     def __init__(self) -> None:
-        self.stun = Columns()
-        self.others = Columns()
+        self.stun = Columns(COLUMNS)
+        self.others = Columns(COLUMNS)
         self._payload = io.BytesIO()  # grows in place, and gives its bytes away without copying them
 
     def take(self, data: memoryview, rows: Ints, frames: Ints, times: Ints) -> None:

@@ -23,7 +23,7 @@ from stunpcap.wire.cutting import Unit
 from stunpcap.wire.datagrams import ASIDE, Aside, Datagrams
 from stunpcap.wire.flowtable import FlowTable
 from stunpcap.wire.following import NOTE, Following
-from stunpcap.wire.keeping import Kept
+from stunpcap.wire.keeping import Kept, by_frames
 from stunpcap.wire.linktypes import link_type
 from stunpcap.wire.near import ENTRY, NEAR
 from stunpcap.wire.oddities import GAPS, HEADER_CUT, STRAYS, TUNNEL_CUT, UNSEEN, Oddities
@@ -277,12 +277,12 @@ class Scanner:
             self._oddities.note("transport", STRAYS, strays.mark[0], strays.count)
         flows = self._flows.finish()
         number = flows.number if flows.has_channels else None
-        others = self._kept.others.finish(number)
+        others = by_frames(self._kept.others, number)
         opaque, server_names = self._opaque.finish(flows.keys, flows.counters, flows.tcp)
         streams, activity = self._following.finish(flows.number)
         flows.counters[:, ACTIVE:] = 0  # places in tables that are gone now
         return Datagrams(
-            **self._kept.stun.finish(number),
+            **by_frames(self._kept.stun, number),
             aside=Aside(**{name: others[name] for name in ASIDE}),
             streams=streams,
             activity=activity,
