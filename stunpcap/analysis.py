@@ -21,7 +21,7 @@ from stunpcap.media.build import build_media
 from stunpcap.record import record
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
-from stunpcap.table import MISSING, Pools, Table
+from stunpcap.table import MISSING, Pools, Table, below
 from stunpcap.turn.relays import follow_relays, mark_legs
 from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
@@ -85,7 +85,7 @@ assert [field.name for field in fields(Tables)] == list(FRAMES)
 def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, str]) -> Tables:
     """Correlate what the captures hold."""
     messages = _join("messages", [vantage.messages for vantage in vantages], pools)
-    extra = {name: _below([vantage.extra[name] for vantage in vantages]) for name in EXTRA}
+    extra = {name: below([vantage.extra[name] for vantage in vantages]) for name in EXTRA}
     numbers = [pools.texts.number(vantage.name) for vantage in vantages]
     places = {number: find_place(vantage, pools) for number, vantage in zip(numbers, vantages, strict=True)}
     ends = {number: vantage.last_time for number, vantage in zip(numbers, vantages, strict=True)}
@@ -144,16 +144,8 @@ def _sessions_of(candidates: Table) -> dict[int, set[int]]:
 
 def _join(name: str, tables: list[Table], pools: Pools) -> Table:
     """One table below the other; that of a single capture has its columns, to be read only."""
-    joined = {column.name: _below([table[column.name] for table in tables]) for column in FRAMES[name]}
+    joined = {column.name: below([table[column.name] for table in tables]) for column in FRAMES[name]}
     return Table(name, sum(map(len, tables)), pools, joined)
-
-
-def _below(columns: list[Any]) -> Any:
-    if len(columns) > 1:
-        return np.concatenate(columns)
-    alone = columns[0].view()
-    alone.flags.writeable = False
-    return alone
 
 
 def _reader(vantages: Sequence[Vantage]) -> Any:

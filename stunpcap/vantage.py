@@ -18,7 +18,7 @@ from stunpcap.record import record
 from stunpcap.schema import FRAMES, TRANSPORT
 from stunpcap.stun.columns import defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
-from stunpcap.table import MISSING, Pools, Table
+from stunpcap.table import MISSING, Pools, Table, below
 from stunpcap.turn.unwrap import Carried, nesting, unwrap
 from stunpcap.wire import counters, layers, segments
 from stunpcap.wire.datagrams import Aside, Datagrams, IcmpError
@@ -204,7 +204,7 @@ def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[
     """
     keys = kept.flow_keys
     ports = keys[:, 8]
-    counted = np.concatenate([kept.flow_counters, carried.counters])
+    counted = below([kept.flow_counters, carried.counters][: 2 if len(carried) else 1])
     src = pools.endpoints.numbers(np.column_stack([keys[:, :4], ports >> np.uint32(16)]))
     dst = pools.endpoints.numbers(np.column_stack([keys[:, 4:8], ports & np.uint32(0xFFFF)]))
     depth, outermost = nesting(carried.parent, len(keys))

@@ -10,7 +10,7 @@ from stunpcap.ice.columns import Ints, first_of, group
 from stunpcap.media.binding import Binding, Bound
 from stunpcap.record import record
 from stunpcap.sorting import ordered_by
-from stunpcap.table import MISSING, Pools, Table
+from stunpcap.table import MISSING, Pools, Table, below
 from stunpcap.vantage import Vantage
 from stunpcap.wire import following
 
@@ -38,9 +38,7 @@ def _of_flows(vantage: Vantage, flow: Any, pools: Pools) -> dict[str, Any]:
 
 def _bound(parts: list[dict[str, Any]], binding: Binding, times: str, later: int = 0) -> tuple[dict[str, Any], Bound]:
     """All columns of the captures, those that tell whose each row is among them."""
-    columns = parts[0]
-    if len(parts) > 1:
-        columns = {key: np.concatenate([part[key] for part in parts]) for key in columns}
+    columns = {key: below([part[key] for part in parts]) for key in parts[0]}
     ends = [columns[key] for key in ("vantage", "src", "dst", "transport")]
     bound = binding.bind(ends, columns[times] + later)
     return columns | {"session_id": bound.session_id, "pair_id": bound.pair_id}, bound

@@ -18,7 +18,7 @@ from stunpcap.kernels import kernel
 from stunpcap.record import record
 from stunpcap.schema import CARRIER
 from stunpcap.stun.columns import decode_messages
-from stunpcap.table import MISSING, Pools
+from stunpcap.table import MISSING, Pools, below
 from stunpcap.wire import demux
 from stunpcap.wire.channels import DEEPEST, channel_header
 from stunpcap.wire.counters import COUNTERS, count_packet, count_relayed
@@ -134,17 +134,15 @@ def unwrap(kept: Datagrams, pools: Pools) -> Unwrapped:
         inside = replace(inside, **pieces)
         levels.append(carried)
         flows += len(carried)
-    columns = parts[0]
-    if len(parts) > 1:
-        columns = {name: np.concatenate([part[name] for part in parts]) for name in columns}
-    carried = Carried(*(np.concatenate([getattr(level, name) for level in levels]) for name in _CARRIED))
+    columns = {name: below([part[name] for part in parts]) for name in parts[0]}
+    carried = Carried(*(below([getattr(level, name) for level in levels]) for name in _CARRIED))
     depths, legs = nesting(carried.parent, first)
     columns["depth"], columns["leg"] = depths[columns["flow"]], legs[columns["flow"]]
     if len(parts) > 1:
         order = np.lexsort((columns["offset"], columns["frame"]))  # what is inside lies behind its carrier's header
         columns = {name: values[order] for name, values in columns.items()}
-    aside = Aside(*(np.concatenate([getattr(one, name) for one in asides]) for name in ASIDE))
-    streams, activity = (np.concatenate(both) for both in zip(*uses, strict=True))
+    aside = Aside(*(below([getattr(one, name) for one in asides]) for name in ASIDE))
+    streams, activity = (below(both) for both in zip(*uses, strict=True))
     return Unwrapped(columns, carried, aside, streams, activity)
 
 
