@@ -96,7 +96,9 @@ def build_activity(vantages: list[Vantage], binding: Binding, pools: Pools) -> A
     """
     parts = []
     for vantage in vantages:
-        told = np.ascontiguousarray(vantage.activity.T)
+        rows = vantage.activity
+        order = ordered_by(rows[:, following.A_START], vantage.flows["src"][rows[:, following.A_FLOW]])
+        told = np.ascontiguousarray(rows.take(order, axis=0).T)
         parts.append(
             _of_flows(vantage, told[following.A_FLOW], pools)
             | {name: vantage.flows[name][told[following.A_FLOW]] for name in CARRYING}
@@ -111,6 +113,8 @@ def build_activity(vantages: list[Vantage], binding: Binding, pools: Pools) -> A
         )
     columns, bound = _bound(parts, binding, "time", SECOND - 1)
     carrying = np.column_stack([columns.pop(name) for name in CARRYING])
-    order = ordered_by(columns["time"], columns["src"])
-    table = Table("activity", len(order), pools, columns).take(order)
-    return Activity(table, bound.side[order], carrying.take(order, axis=0))
+    table = Table("activity", len(carrying), pools, columns)
+    if len(parts) == 1:
+        return Activity(table, bound.side, carrying)
+    order = ordered_by(table["time"], table["src"])
+    return Activity(table.take(order), bound.side[order], carrying.take(order, axis=0))
