@@ -13,6 +13,7 @@ import numpy as np
 
 from stunpcap.record import record
 from stunpcap.schema import CARRIER, CLASS, CONFIDENCE, PLACE
+from stunpcap.sorting import values_in
 from stunpcap.table import Pools
 from stunpcap.vantage import Vantage
 from stunpcap.wire import counters as kinds
@@ -43,12 +44,11 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
         return Place(PLACE.index("unknown"), CONFIDENCE.index("low"), "no STUN", frozenset(), False)
     address_of = pools.endpoints.addresses
     source, target = address_of[flows["src"][stun]], address_of[flows["dst"][stun]]
-    parties = set(source.tolist()) | set(target.tolist())
 
     outbound, inbound = counters[stun, kinds.OUTBOUND] > 0, counters[stun, kinds.INBOUND] > 0
     if outbound.any() or inbound.any():
-        local = set(source[outbound & ~inbound].tolist()) | set(target[inbound & ~outbound].tolist())
-        remote = set(source[inbound & ~outbound].tolist()) | set(target[outbound & ~inbound].tolist())
+        local = _those(source[outbound & ~inbound], target[inbound & ~outbound])
+        remote = _those(source[inbound & ~outbound], target[outbound & ~inbound])
         # Who forwards may rewrite as well: its outside address is then nobody's own.  One direction is enough to tell:
         # the other may be what it drops.
         forwards = bool((outbound & inbound).any()) or bool(local & remote)
@@ -57,7 +57,7 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
                 PLACE.index("endpoint"),
                 CONFIDENCE.index("high"),
                 "packets are marked as sent or received by this host",
-                frozenset(local),
+                local,
                 True,
             )
         return Place(
@@ -70,17 +70,17 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
 
     low, high = flows["ttl_min"][stun], flows["ttl_max"][stun]
     fresh = np.isin(low, INITIAL_TTLS) & (low == high)
-    near = set(source[fresh].tolist()) - set(source[~fresh].tolist())
-    far = set(source[~fresh].tolist())
+    far = _those(source[~fresh])
+    near = _those(source[fresh]) - far
     if near and far:
         which = _ttl_words(low, high, source, near)
-        return Place(PLACE.index("endpoint"), CONFIDENCE.index("medium"), which, frozenset(near), False)
-    if near and near == parties:
+        return Place(PLACE.index("endpoint"), CONFIDENCE.index("medium"), which, near, False)
+    if near and near == _those(source, target):
         return Place(
             PLACE.index("unknown"),
             CONFIDENCE.index("low"),
             "no packet has passed a router: all parties are on one link",
-            frozenset(near),
+            near,
             False,
         )
     if near and (vantage.messages["class"] > CLASS.index("indication")).any():
@@ -88,7 +88,7 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
             PLACE.index("unknown"),
             CONFIDENCE.index("low"),
             "one direction was captured: its sender is here or on this link",
-            frozenset(near),
+            near,
             False,
         )
     if near:
@@ -96,7 +96,7 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
             PLACE.index("endpoint"),
             CONFIDENCE.index("low"),
             "packets from here have a fresh time to live; nothing came from the other side",
-            frozenset(near),
+            near,
             False,
         )
     return Place(
@@ -108,6 +108,10 @@ def find_place(vantage: Vantage, pools: Pools) -> Place:
     )
 
 
-def _ttl_words(low: Any, high: Any, source: Any, near: set[int]) -> str:
+def _those(*columns: Any) -> frozenset[int]:
+    return frozenset(values_in(np.concatenate(columns)).tolist())
+
+
+def _ttl_words(low: Any, high: Any, source: Any, near: frozenset[int]) -> str:
     mine = np.isin(source, list(near))
     return f"packets from here have a fresh time to live ({int(low[mine].max())}), the others passed routers"
