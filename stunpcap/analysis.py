@@ -21,10 +21,11 @@ from stunpcap.media.build import build_media
 from stunpcap.record import record
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
-from stunpcap.table import MISSING, Pools, Table, below
+from stunpcap.table import MISSING, Pools, Table
 from stunpcap.turn.relays import follow_relays, mark_legs
 from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
+from stunpcap.wire.room import below
 
 if TYPE_CHECKING:
     from stunpcap.stun.message import Message

@@ -55,15 +55,6 @@ def in_halves(words: Array) -> tuple[Array, Array]:
     return wide[:, 0] << shift | wide[:, 1], wide[:, 2] << shift | wide[:, 3]
 
 
-def below(parts: Sequence[Array]) -> Array:
-    """One below the other; a single one is not copied, but to be read only."""
-    if len(parts) > 1:
-        return np.concatenate(parts)
-    alone = parts[0].view()
-    alone.flags.writeable = False
-    return alone
-
-
 class Texts:
     """Distinct strings, numbered in order of first use."""
 

@@ -18,11 +18,12 @@ from stunpcap.record import record
 from stunpcap.schema import FRAMES, TRANSPORT
 from stunpcap.stun.columns import defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
-from stunpcap.table import MISSING, Pools, Table, below
+from stunpcap.table import MISSING, Pools, Table
 from stunpcap.turn.unwrap import Carried, nesting, unwrap
 from stunpcap.wire import counters, layers, segments
 from stunpcap.wire.datagrams import Aside, Datagrams, IcmpError
 from stunpcap.wire.linktypes import link_type
+from stunpcap.wire.room import below
 from stunpcap.wire.scan import Scanner
 
 EXTRA = ("flow", "leg", "depth", "ip_id", "direction", "room", "mapped_plain", "transmit_counter", "flags", "has_more")

@@ -18,12 +18,13 @@ from stunpcap.kernels import kernel
 from stunpcap.record import record
 from stunpcap.schema import CARRIER
 from stunpcap.stun.columns import decode_messages
-from stunpcap.table import MISSING, Pools, below
+from stunpcap.table import MISSING, Pools
 from stunpcap.wire import demux
 from stunpcap.wire.channels import DEEPEST, channel_header
 from stunpcap.wire.counters import COUNTERS, count_packet, count_relayed
 from stunpcap.wire.datagrams import ASIDE, Aside, Datagrams
 from stunpcap.wire.following import NOTE, Following, note_unit
+from stunpcap.wire.room import below
 
 Ints = npt.NDArray[np.int64]
 PLAIN, SEND, DATA, CHANNEL = range(len(CARRIER))

@@ -1,8 +1,8 @@
-"""Memory for tables that grow: by much, since what nobody has touched costs nothing, and only used rows are copied."""
+"""Memory for tables: they grow by much, since what nobody has touched costs nothing, and copy no more than they must."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,15 @@ def larger(table: Any, used: int) -> Any:
     grown = np.zeros((4 * len(table), table.shape[1]), table.dtype)
     grown[:used] = table[:used]
     return grown
+
+
+def below(parts: Sequence[Any]) -> Any:
+    """One below the other; a single one is not copied, but to be read only."""
+    if len(parts) > 1:
+        return np.concatenate(parts)
+    alone = parts[0].view()
+    alone.flags.writeable = False
+    return alone
 
 
 class Columns:
