@@ -1,4 +1,4 @@
-"""Memory for tables: they grow by much, since what nobody has touched costs nothing, and copy no more than they must."""
+"""Memory for tables: they grow by much, since what nobody touched costs nothing, and copy no more than they must."""
 
 from __future__ import annotations
 
