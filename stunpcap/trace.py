@@ -444,6 +444,8 @@ def read(
     """
     if not paths:
         raise UsageError("read() needs a capture")
+    if any(isinstance(path, list | tuple | set) for path in paths):
+        raise UsageError("read() takes captures one by one: read(*paths)")
     read_one = reader(engine, Options(display_filter, decode_as, keylog))
     if names is not None and len(names) != len(paths):
         raise UsageError(f"{len(names)} names for {len(paths)} captures")

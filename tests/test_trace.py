@@ -226,6 +226,7 @@ def test_not_a_capture(tmp_path: Path, content: bytes, words: str) -> None:
     ("arguments", "options", "words"),
     [
         ([], {}, "needs a capture"),
+        ([["a.pcap", "b.pcap"]], {}, "one by one"),
         (["x"], {"engine": "crystal"}, "no engine 'crystal'"),
         (["x"], {"names": ["a", "b"]}, "2 names for 1 captures"),
         ([io.StringIO("text")], {}, "text"),
