@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Iterable
 
@@ -35,13 +36,23 @@ def write_json(found: object) -> None:
 
     indented = sys.stdout.isatty()
     try:
-        text = orjson.dumps(found, option=orjson.OPT_INDENT_2 if indented else None).decode()
+        codecs.register_error("escape for JSON", _escape)
+        encoded = orjson.dumps(found, option=orjson.OPT_INDENT_2 if indented else None)
+        text = encoded.decode("ascii", "escape for JSON")
     except orjson.JSONEncodeError:  # names of files may hold bytes that are no text
-        text = ""
-    if not text or not text.isascii() or "\x7f" in text:
-        # What would move a terminal's cursor is escaped, as all is that is not ASCII.
         text = json.dumps(found, default=shallow, indent=2 if indented else None, allow_nan=False)
-    write(text + "\n")
+    write(text.replace("\x7f", "\\u007f") + "\n")  # DEL moves a terminal's cursor
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """What stands in JSON for characters that are not ASCII, and where these end."""
+    import json
+
+    assert isinstance(error, UnicodeDecodeError)
+    end = error.start
+    while end < len(error.object) and error.object[end] >= 0x80:
+        end += 1
+    return json.dumps(error.object[error.start : end].decode())[1:-1], end
 
 
 def write_lines(lines: Iterable[str]) -> None:
