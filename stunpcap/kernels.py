@@ -148,11 +148,11 @@ _ANNOUNCED = False
 
 
 def _announce() -> None:
-    """Say once that compiling takes its time: ten seconds of silence are long."""
+    """Say once that compiling takes its time: fifteen seconds of silence are long."""
     global _ANNOUNCED
     if not _ANNOUNCED:
         _ANNOUNCED = True
-        print("stunpcap: compiling its loops, once for this installation; about ten seconds", file=sys.stderr)
+        print("stunpcap: compiling its loops, once for this installation; some fifteen seconds", file=sys.stderr)
 
 
 @functools.cache

@@ -146,7 +146,7 @@ def test_a_whole_capture(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain, _, _ = frames(path, "never")
     first, _, said = frames(path, "auto", every)
     assert first == plain
-    assert said in ("", "stunpcap: compiling its loops, once for this installation; about ten seconds\n")
+    assert said in ("", "stunpcap: compiling its loops, once for this installation; some fifteen seconds\n")
     assert frames(path, "auto", every) == (plain, "False", "")
 
 
