@@ -19,13 +19,13 @@ from stunpcap.ice.sessions import find_sessions
 from stunpcap.ice.transactions import correlate
 from stunpcap.media.build import build_media
 from stunpcap.record import record
+from stunpcap.room import below
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.turn.relays import follow_relays, mark_legs
 from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
-from stunpcap.wire.room import below
 
 if TYPE_CHECKING:
     from stunpcap.stun.message import Message

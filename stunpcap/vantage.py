@@ -15,6 +15,7 @@ import numpy as np
 from stunpcap.capture import open_capture
 from stunpcap.capture.records import Defect, Interface
 from stunpcap.record import record
+from stunpcap.room import below
 from stunpcap.schema import FRAMES, TRANSPORT
 from stunpcap.stun.columns import defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
@@ -23,7 +24,6 @@ from stunpcap.turn.unwrap import Carried, nesting, unwrap
 from stunpcap.wire import counters, layers, segments
 from stunpcap.wire.datagrams import Aside, Datagrams, IcmpError
 from stunpcap.wire.linktypes import link_type
-from stunpcap.wire.room import below
 from stunpcap.wire.scan import Scanner
 
 EXTRA = ("flow", "leg", "depth", "ip_id", "direction", "room", "mapped_plain", "transmit_counter", "flags", "has_more")

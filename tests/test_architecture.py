@@ -23,6 +23,7 @@ FLOORS = (
     "stunpcap.record",
     "stunpcap.files",
     "stunpcap.sorting",
+    "stunpcap.room",
     "stunpcap.native",
     "stunpcap.kernels",
     "stunpcap.evidence",

@@ -9,6 +9,7 @@ import numpy as np
 from stunpcap.capture.notes import Notes
 from stunpcap.capture.records import Block
 from stunpcap.capture.window import Window
+from stunpcap.room import in_one_piece, width
 
 MOST_ROWS = 1 << 15
 """Packets a block at most, so that a block of tiny packets does not take many times its bytes."""
@@ -26,19 +27,14 @@ COLUMNS = {
     "interface": np.int32,
     "direction": np.int8,
 }
-WIDTH = sum(np.dtype(dtype).itemsize for dtype in COLUMNS.values())
 
 
 class _Set:
     """Columns in one piece of memory, zeros at first; a reader writes all of the same ones each time."""
 
     def __init__(self, room: int) -> None:
-        memory = np.zeros(room * WIDTH, np.uint8)
-        self.columns, at = {}, 0
-        for name, dtype in COLUMNS.items():
-            size = room * np.dtype(dtype).itemsize
-            self.columns[name] = memory[at : at + size].view(dtype)
-            at += size
+        memory = np.zeros(room * width(COLUMNS), np.uint8)
+        self.columns = in_one_piece(memory, COLUMNS, room)
         self._memory = memory
         self._own = sys.getrefcount(memory)
 

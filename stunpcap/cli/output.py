@@ -28,11 +28,7 @@ def write(text: str) -> None:
 
 def write_json(found: object) -> None:
     """Print records as one JSON object in ASCII: indented on a terminal, on one line elsewhere."""
-    import json
-
     import orjson
-
-    from stunpcap.summary.model import shallow
 
     indented = sys.stdout.isatty()
     try:
@@ -40,6 +36,10 @@ def write_json(found: object) -> None:
         encoded = orjson.dumps(found, option=orjson.OPT_INDENT_2 if indented else None)
         text = encoded.decode("ascii", "escape for JSON")
     except orjson.JSONEncodeError:  # names of files may hold bytes that are no text
+        import json
+
+        from stunpcap.summary.model import shallow
+
         text = json.dumps(found, default=shallow, indent=2 if indented else None, allow_nan=False)
     write(text.replace("\x7f", "\\u007f") + "\n")  # DEL moves a terminal's cursor
 

@@ -9,11 +9,11 @@ import numpy as np
 from stunpcap.ice.columns import Ints, first_of, group
 from stunpcap.media.binding import Binding, Bound
 from stunpcap.record import record
+from stunpcap.room import below
 from stunpcap.sorting import ordered_by
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.vantage import Vantage
 from stunpcap.wire import following
-from stunpcap.wire.room import below
 
 WAY = ("src", "dst", "transport", "carrier")
 SECOND = following.SECOND

@@ -18,7 +18,7 @@ from stunpcap.stun.values import FINGERPRINT_XOR
 from stunpcap.wire.hashing import new_seed
 from stunpcap.wire.words import u32
 
-HEADER = 4
+BEFORE_VALUE = 4
 """Bytes of an attribute before its value."""
 POLYNOMIAL = 0xEDB88320
 """That of CRC-32 (ITU V.42), reflected."""
@@ -60,7 +60,7 @@ def compare(b: Any, offset: Any, size: Any, t: Any, valid: Any) -> None:
         while o < end:
             crc = crc >> 8 ^ int(t[0, (crc ^ int(b[o])) & 0xFF])
             o += 1
-        valid[i] = (crc ^ 0xFFFFFFFF ^ FINGERPRINT_XOR) == u32(b, end + HEADER)
+        valid[i] = (crc ^ 0xFFFFFFFF ^ FINGERPRINT_XOR) == u32(b, end + BEFORE_VALUE)
 
 
 def check_fingerprints(payload: bytes, offset: Any, size: Any, fast: bool) -> Any:
@@ -71,7 +71,7 @@ def check_fingerprints(payload: bytes, offset: Any, size: Any, fast: bool) -> An
         compare.run(True, view, offset, size, crc_tables(), valid)
         return valid
     for row, (at, covered) in enumerate(zip(offset.tolist(), size.tolist(), strict=True)):
-        valid[row] = zlib.crc32(view[at : at + covered]) ^ FINGERPRINT_XOR == u32(view, at + covered + HEADER)
+        valid[row] = zlib.crc32(view[at : at + covered]) ^ FINGERPRINT_XOR == u32(view, at + covered + BEFORE_VALUE)
     return valid
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap import kernels
+from stunpcap.room import Columns
 from stunpcap.sorting import distinct
 from stunpcap.stun import rules
 from stunpcap.stun.bulk import check_fingerprints, distinct_texts
@@ -67,11 +68,11 @@ from stunpcap.stun.decode import (
     find,
 )
 from stunpcap.stun.defects import SENTENCES, Defect
+from stunpcap.stun.recognise import HEADER
 from stunpcap.stun.registry import CLASSES, classify, find_attribute
 from stunpcap.stun.values import BadValue
 from stunpcap.table import COOKIE, MISSING, Pools
 from stunpcap.wire.datagrams import Datagrams
-from stunpcap.wire.room import Columns
 
 Ints = npt.NDArray[np.int64]
 
@@ -81,8 +82,6 @@ KEPT_ABOVE = 4_000
 """The same where machine code is kept."""
 CHUNK = 8192
 """Messages decoded at a time: their wide rows take 4 MB.  A datagram of 64 kB holds fewer."""
-SHORTEST = 20
-"""Bytes of the shortest message."""
 ABSENT, VALID, INVALID = range(3)
 """What became of a FINGERPRINT."""
 
@@ -157,7 +156,7 @@ def decode_messages(kept: Datagrams, pools: Pools) -> dict[str, Any]:
         if fast:
             out[ROLE:], out[ZERO, :] = -1, 0
         else:
-            room = min(CHUNK, int(sizes[1].sum()) // SHORTEST + 1)
+            room = min(CHUNK, int(sizes[1].sum()) // HEADER + 1)
             out = [[0 if column in ZERO else -1] * room for column in range(WIDTH)]
             sizes, seen = [one.tolist() for one in sizes], seen.tolist()
         taken, count = find.run(fast, buffer, *sizes, out)

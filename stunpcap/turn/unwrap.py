@@ -16,6 +16,7 @@ import numpy.typing as npt
 from stunpcap import kernels
 from stunpcap.kernels import kernel
 from stunpcap.record import record
+from stunpcap.room import below
 from stunpcap.schema import CARRIER
 from stunpcap.stun.columns import decode_messages
 from stunpcap.table import MISSING, Pools
@@ -24,7 +25,6 @@ from stunpcap.wire.channels import DEEPEST, channel_header
 from stunpcap.wire.counters import COUNTERS, count_packet, count_relayed
 from stunpcap.wire.datagrams import ASIDE, Aside, Datagrams
 from stunpcap.wire.following import NOTE, Following, note_unit
-from stunpcap.wire.room import below
 
 Ints = npt.NDArray[np.int64]
 PLAIN, SEND, DATA, CHANNEL = range(len(CARRIER))

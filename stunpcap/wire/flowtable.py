@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap import kernels
+from stunpcap.room import larger
 from stunpcap.wire.channels import DEEPEST, KEY
 from stunpcap.wire.counters import COUNTERS, FIRST_FRAME
 from stunpcap.wire.hashing import free_slots, new_seed, rehash
-from stunpcap.wire.room import larger
 from stunpcap.wire.segments import REVERSE, TCP_COLUMNS
 
 Ints = npt.NDArray[np.int64]

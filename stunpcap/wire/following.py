@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap.kernels import inner, kernel
+from stunpcap.room import larger
 from stunpcap.sorting import in_order, ordered_by
 from stunpcap.wire import demux
 from stunpcap.wire.counters import ACTIVE, LEAD
-from stunpcap.wire.room import larger
 from stunpcap.wire.words import Buffer, u16, u32
 
 Ints = npt.NDArray[np.int64]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from stunpcap.room import Columns
 from stunpcap.sorting import in_order
 from stunpcap.wire import demux
 from stunpcap.wire.gather import gather
-from stunpcap.wire.room import Columns
 from stunpcap.wire.walk import (
     ROW_DIRECTION,
     ROW_FLOW,
@@ -37,9 +37,8 @@ COLUMNS: dict[str, type[np.signedinteger[Any]]] = {
     "kind": np.int8,
     "direction": np.int8,
 }
-"""What was captured of a packet is below 16 MB
-(`capture.words.LONGEST`), its true length whatever 32 bits may say; of flows, hundreds of bytes each, memory holds
-fewer than 2^31."""
+"""What was captured of a packet is below 16 MB (`capture.words.LONGEST`), its true length whatever 32 bits may say; of
+flows, hundreds of bytes each, memory holds fewer than 2^31."""
 STUN_KINDS = np.array([demux.is_stun(kind) for kind in range(demux.MDNS + 1)])
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from stunpcap import kernels
 from stunpcap.capture.records import Block, Interface
+from stunpcap.room import keep_freed
 from stunpcap.wire import demux, layers
 from stunpcap.wire.channels import KEY
 from stunpcap.wire.counters import ACTIVE
@@ -29,7 +30,6 @@ from stunpcap.wire.near import ENTRY, NEAR
 from stunpcap.wire.oddities import GAPS, HEADER_CUT, STRAYS, TUNNEL_CUT, UNSEEN, Oddities
 from stunpcap.wire.opaque import HELLO, Opaque
 from stunpcap.wire.rare import Rare
-from stunpcap.wire.room import keep_freed
 from stunpcap.wire.segments import FRAMING, NEXT, OURS, SEGMENT
 from stunpcap.wire.segments import STATE as TCP_STATE
 from stunpcap.wire.streams import Streams

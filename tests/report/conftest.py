@@ -13,13 +13,16 @@ from tests.places import LAB
 from tests.report.pages import CALL, FILE
 
 
-@pytest.fixture(scope="session")
-def dead() -> str:
-    """The motivating case, from both sides."""
-    paths = [LAB / "asymmetric-dead" / f"{name}.pcap" for name in ("offerer", "answerer")]
+def page_of(*paths: Path) -> str:
     page = stunpcap.read(*paths).to_html()
     assert page is not None
     return page
+
+
+@pytest.fixture(scope="session")
+def dead() -> str:
+    """The motivating case, from both sides."""
+    return page_of(*(LAB / "asymmetric-dead" / f"{name}.pcap" for name in ("offerer", "answerer")))
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +35,7 @@ def hostile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def hostile(hostile_file: Path) -> str:
-    page = stunpcap.read(hostile_file).to_html()
-    assert page is not None
-    return page
+    return page_of(hostile_file)
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +48,4 @@ def many_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def many(many_file: Path) -> str:
-    page = stunpcap.read(many_file).to_html()
-    assert page is not None
-    return page
+    return page_of(many_file)

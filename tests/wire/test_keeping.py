@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from stunpcap.room import ROOM, Columns
 from stunpcap.wire import demux
 from stunpcap.wire.keeping import COLUMNS, Kept, by_frames
-from stunpcap.wire.room import ROOM, Columns
 from stunpcap.wire.walk import ROW, ROW_KIND, ROW_START, ROW_STOP
 
 

@@ -42,6 +42,21 @@ def below(parts: Sequence[Any]) -> Any:
     return alone
 
 
+def width(dtypes: Mapping[str, npt.DTypeLike]) -> int:
+    """Bytes of a row of such columns."""
+    return sum(np.dtype(dtype).itemsize for dtype in dtypes.values())
+
+
+def in_one_piece(memory: npt.NDArray[np.uint8], dtypes: Mapping[str, npt.DTypeLike], rows: int) -> dict[str, Any]:
+    """Columns of so many rows, one behind the other in a piece of memory; a dtype may have several words a row."""
+    columns, at = {}, 0
+    for name, dtype in ((name, np.dtype(dtype)) for name, dtype in dtypes.items()):
+        size = rows * dtype.itemsize
+        columns[name] = memory[at : at + size].view(dtype.base).reshape(rows, *dtype.shape)
+        at += size
+    return columns
+
+
 class Columns:
     """Columns that grow together; rows only ever come at the end.
 
@@ -51,20 +66,14 @@ class Columns:
 
     def __init__(self, dtypes: Mapping[str, npt.DTypeLike], room: int = ROOM) -> None:
         """Room for so many rows at first; a dtype may have several words a row."""
-        told = {name: np.dtype(dtype) for name, dtype in dtypes.items()}
         # Widest first: then each begins where its items may, if rows come in eights.
-        self._dtypes = dict(sorted(told.items(), key=lambda item: -item[1].base.itemsize))
+        self._dtypes = dict(sorted(dtypes.items(), key=lambda item: -np.dtype(item[1]).base.itemsize))
         self.rows = 0
         self._make(room)
 
     def _make(self, room: int) -> None:
         self._room = room + 7 & ~7
-        memory = np.empty(self._room * sum(dtype.itemsize for dtype in self._dtypes.values()), np.uint8)
-        self._columns, at = {}, 0
-        for name, dtype in self._dtypes.items():
-            size = self._room * dtype.itemsize
-            self._columns[name] = memory[at : at + size].view(dtype.base).reshape(self._room, *dtype.shape)
-            at += size
+        self._columns = in_one_piece(np.empty(width(self._dtypes) * self._room, np.uint8), self._dtypes, self._room)
 
     def add(self, values: Mapping[str, Any], count: int) -> None:
         """Rows at the end; the values fit the columns."""
