@@ -73,7 +73,7 @@ def _loss(facts: Facts, rows: Ints, lead: int, told: bool) -> tuple[str, advice.
     pairs = facts["pairs"]
     src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
     here, there, where = facts.text(src), facts.text(dst), facts.host(dst)
-    sent, more = checks(int(pairs["requests_sent"][lead])), others(rows)
+    sent, more = checks(int(pairs["requests_sent"][lead])), others(facts, rows)
     if facts.at_dst[lead]:
         return (
             f"Checks from {here} arrive at {where} and are not answered there ({sent}), while those from {there} are: "
@@ -158,8 +158,8 @@ def no_answer(facts: Facts) -> Iterator[Hit]:
             end = f"Both agents check, {checks(sent)} in all, and nothing of it is answered."
         else:
             end = (
-                f"{checks(sent).capitalize()} {way(facts, lead)}{others(rows)}, no answer to any, and no packet of the "
-                "other agent: from this capture alone the direction that is dead cannot be told."
+                f"{checks(sent).capitalize()} {way(facts, lead)}{others(facts, rows)}, no answer to any, and no packet "
+                "of the other agent: from this capture alone the direction that is dead cannot be told."
             )
         ends = [facts.host(int(pairs[end][lead])) for end in ("src", "dst")]
         yield Hit(
@@ -208,7 +208,7 @@ def icmp_rejected(facts: Facts) -> Iterator[Hit]:
         from_peer = any(text.endswith(f" from {facts.host(dst)}") for text in words)
         device = "the host itself" if from_peer else "a router on the way"
         yield Hit(
-            summary=f"Checks {way(facts, lead)} are refused: {said}, which is {device}{others(rows)}.",
+            summary=f"Checks {way(facts, lead)} are refused: {said}, which is {device}{others(facts, rows)}.",
             evidence=[
                 facts.show(
                     f"{len(quoted)} of {checks(int(pairs['requests_sent'][lead]))} {way(facts, lead)} drew {said}",

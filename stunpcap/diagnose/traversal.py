@@ -242,7 +242,7 @@ def _offered_own_only(facts: Facts) -> Iterator[Hit]:
         yield Hit(
             summary=f"Agent {whom} offered only addresses of its own network: all that "
             f"{facts.text(int(pairs['src'][lead]))}, outside of it, could check is "
-            f"{facts.text(int(pairs['dst'][lead]))}{others(rows)}.",
+            f"{facts.text(int(pairs['dst'][lead]))}{others(facts, rows)}.",
             evidence=[unanswered(facts, row) for row in rows[:3].tolist()],
             advice=advice.stun_server(f"then agent {whom} offers the address that it is seen as from outside"),
             confidence=MEDIUM,
@@ -276,7 +276,7 @@ def unroutable_candidate(facts: Facts) -> Iterator[Hit]:
         dst = int(pairs["dst"][lead])
         yield Hit(
             summary=f"{facts.text(dst)} cannot be reached from where it is checked: a private address, checked "
-            f"from {facts.text(int(pairs['src'][lead]))}, outside of its network or behind a NAT{others(rows)}.",
+            f"from {facts.text(int(pairs['src'][lead]))}, outside of its network or behind a NAT{others(facts, rows)}.",
             evidence=[unanswered(facts, row) for row in rows[:3].tolist()],
             advice=("Offer candidates that can be reached from there: from a STUN server, or a TURN relay.",),
             confidence=MEDIUM,

@@ -9,6 +9,8 @@ import numpy as np
 from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import Evidence
 from stunpcap.ice.columns import Ints
+from stunpcap.sorting import values_in
+from stunpcap.words import many
 
 
 def foremost(facts: Facts, rows: Ints) -> int:
@@ -16,10 +18,10 @@ def foremost(facts: Facts, rows: Ints) -> int:
     return int(rows[np.argmax(facts["pairs"]["transmissions"][rows])])
 
 
-def others(rows: Ints, what: str = "pair") -> str:
-    """How many more there are than the one that is named."""
-    more = len(rows) - 1
-    return "" if more < 1 else f", and the same on {more} more {what}{'s' if more > 1 else ''}"
+def others(facts: Facts, rows: Ints) -> str:
+    """How many more pairs there are than the one that is named, however many captures saw each."""
+    more = len(values_in(facts["pairs"]["pair_id"][rows])) - 1
+    return "" if more < 1 else f", and the same on {many(more, 'more pair')}"
 
 
 def checks(number: int) -> str:

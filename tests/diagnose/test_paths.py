@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.diagnose.calls import call, causes, checks, found, lab, only
+from tests.diagnose.calls import ENDS, call, causes, checks, found, lab, only
 
 A_SILENT = checks("A > B", "a")
 B_ANSWERED = checks("B > A", "b", user="a:b", answer="A > B success ID mapped=B")
@@ -19,6 +19,17 @@ def test_one_way_loss_from_where_it_is_sent() -> None:
     assert (hit["severity"], hit["part"]) == ("error", "cause")
     assert hit["src"].startswith("192.168.10.10:") and hit["dst"].startswith("192.168.20.20:")
     assert "STUN server would not help" in hit["advice"] or "TURN" in hit["advice"]
+
+
+def test_a_pair_counts_once_however_many_captures_saw_it() -> None:
+    """The scenario has one candidate pair; two captures saw it from both ends, and two from routers between."""
+    places = [f"one-way-drop/{place}" for place in ("answerer", "offerer", "router-a", "router-b")]
+    assert "more pair" not in only(lab(*places), "one-way-loss")["summary"]
+    three = ENDS + "C = 10.20.0.20:3000\n"
+    other_pair = checks("A > C", "c") + "2.2 C > A request d0 user=a:b prio=1\n2.22 A > C success d0 mapped=C\n"
+    assert (
+        "the same on 1 more pair" in only(call(A_SILENT, B_ANSWERED, other_pair, ends=three), "one-way-loss")["summary"]
+    )
 
 
 @pytest.mark.rule("one-way-loss", "fires")
