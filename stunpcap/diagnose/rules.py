@@ -29,20 +29,20 @@ FAMILIES = {
     "rebinding": "TURN: clients that the server does not know",
     "allocations": "TURN: relays that stop relaying",
     "grants": "TURN: permissions and channels",
-    "hidden": "TURN: what cannot be seen",
+    "opaque_turn": "TURN: what cannot be seen",
     "checks": "ICE itself: checks that are refused",
     "credentials": "ICE itself: credentials",
-    "course": "ICE itself: nominations",
+    "nominations": "ICE itself: nominations",
     "restarts": "ICE itself: restarts",
-    "pace": "ICE itself: timing of checks",
+    "timing": "ICE itself: timing of checks",
     "consent": "What came after ICE: consent",
     "alerts": "What came after ICE: DTLS alerts",
     "handshake": "What came after ICE: DTLS",
-    "afterwards": "What came after ICE: media",
+    "media_flow": "What came after ICE: media",
     "capturing": "The capture itself",
-    "without": "The capture itself: no STUN",
+    "no_stun": "The capture itself: no STUN",
 }
-"""Module of `stunpcap.diagnose` -> what its rules are about, in the order of the documentation."""
+"""Module of `stunpcap.diagnose.hypotheses` -> what its rules are about, in the order of the documentation."""
 
 Judge = Callable[[Facts], Iterator[Hit]]
 
@@ -102,7 +102,7 @@ def _documentation(rule: Rule) -> tuple[str, dict[str, str]]:
 def all_rules() -> dict[str, Rule]:
     """Every rule by name, family after family."""
     for family in FAMILIES:
-        importlib.import_module(f"stunpcap.diagnose.{family}")
+        importlib.import_module(f"stunpcap.diagnose.hypotheses.{family}")
     order = list(FAMILIES)
     return dict(sorted(_RULES.items(), key=lambda item: order.index(item[1].family)))
 

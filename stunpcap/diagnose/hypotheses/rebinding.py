@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import servers
-from stunpcap.diagnose.asking import MISMATCH, Requests, code_words, method_words
 from stunpcap.diagnose.clients import Case, cases, seen
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Evidence, Hit
 from stunpcap.diagnose.rules import rule
+from stunpcap.diagnose.turn_requests import MISMATCH, Requests, code_words, method_words
 from stunpcap.ice.columns import Ints
 from stunpcap.table import MISSING, NAT
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from stunpcap.diagnose.advice import Steps
-from stunpcap.diagnose.checks import refused
 from stunpcap.diagnose.exchanges import at_one_place, checks_of, frames_of, most_common, succeeded_by
 from stunpcap.diagnose.facts import Facts, groups
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.hypotheses.checks import refused
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import find, pick
 from stunpcap.table import MISSING

@@ -11,11 +11,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import servers
-from stunpcap.diagnose.asking import CHALLENGE, FORBIDDEN, MISMATCH, STALE, Requests, code_words, hosts, method_words
 from stunpcap.diagnose.clients import Case, cases, clients_said, seen
 from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import ERROR, HIGH, INFO, WARNING, Hit
 from stunpcap.diagnose.rules import rule
+from stunpcap.diagnose.turn_requests import (
+    CHALLENGE,
+    FORBIDDEN,
+    MISMATCH,
+    STALE,
+    Requests,
+    code_words,
+    hosts,
+    method_words,
+)
 from stunpcap.ice.columns import Ints
 from stunpcap.sorting import among
 from stunpcap.stun.registry import ERROR_BY_CODE

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import servers
-from stunpcap.diagnose.asking import MISMATCH, STALE, Requests, code_words, method_words
 from stunpcap.diagnose.clients import at_client, clients_said, harm_to_relay, relay_cases, relay_said, seen
 from stunpcap.diagnose.facts import SECOND, Facts, Mask
 from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Hit
 from stunpcap.diagnose.rules import rule
+from stunpcap.diagnose.turn_requests import MISMATCH, STALE, Requests, code_words, method_words
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find, group, maximum_in, pick
 from stunpcap.record import record
