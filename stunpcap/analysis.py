@@ -8,16 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stunpcap.course.beginning import find_beginning
+from stunpcap.course.ending import find_endings
+from stunpcap.course.in_use import find_in_use
+from stunpcap.course.liveness import find_liveness
+from stunpcap.course.sessions import Course, build_sessions
+from stunpcap.course.stages import build_stages
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.run import diagnose
 from stunpcap.ice.candidates import build_candidates, build_mappings
 from stunpcap.ice.duplicates import mark_duplicates
-from stunpcap.ice.outcome import build_sessions
-from stunpcap.ice.pairs import build_pairs
+from stunpcap.ice.pairs import Directed, build_pairs
 from stunpcap.ice.place import Place, find_place
-from stunpcap.ice.sessions import find_sessions
-from stunpcap.ice.transactions import correlate
-from stunpcap.media.build import build_media
+from stunpcap.ice.sessions import Agents, find_sessions
+from stunpcap.ice.transactions import Correlated, correlate
+from stunpcap.media.build import Media, build_media
 from stunpcap.record import record
 from stunpcap.room import below
 from stunpcap.schema import FRAMES, LAYER
@@ -40,6 +45,7 @@ class Tables:
     sessions: Table
     pairs: Table
     evidence: Table
+    stages: Table
     candidates: Table
     allocations: Table
     permissions: Table
@@ -51,6 +57,7 @@ class Tables:
     activity: Table
     names: Table
     mappings: Table
+    icmp: Table
     findings: Table
     vantages: Table
     defects: Table
@@ -61,7 +68,7 @@ class Tables:
         own = {
             name: getattr(self, name).take(getattr(self, name)["session_id"] == number)
             for name in (
-                *("messages", "transactions", "sessions", "evidence", "candidates", "mappings"),
+                *("messages", "transactions", "sessions", "evidence", "stages", "candidates", "mappings", "icmp"),
                 *("dtls", "handshakes", "streams", "activity"),
             )
         }
@@ -102,14 +109,26 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
     directed = build_pairs(correlated, agents, messages, list(vantages), places, pools)
     candidates = build_candidates(correlated, agents, directed, messages, places, pools)
     media = build_media(list(vantages), directed, agents, candidates, pools)
-    sessions = build_sessions(correlated, agents, directed, media.followed, pools)
+    granted = sorted(relays.allocations.all, key=lambda one: (one.asked, one.first_frame))
+    allocations = allocation_table(granted, _sessions_of(candidates), pools)
+    course = _course(
+        correlated,
+        agents,
+        directed,
+        messages,
+        flows,
+        {**media.tables, "allocations": allocations},
+        media,
+        vantages,
+        pools,
+    )
+    sessions = build_sessions(correlated, agents, directed, media.followed, course, pools)
     mappings = build_mappings(correlated, agents, pools)
 
     session_of = np.where(agents.of_transaction >= 0, agents.of_transaction + 1, MISSING)
     correlated.table["session_id"] = session_of
     of_message = correlated.of_message
     messages["session_id"] = np.where(of_message >= 0, session_of[of_message] if len(session_of) else MISSING, MISSING)
-    granted = sorted(relays.allocations.all, key=lambda one: (one.asked, one.first_frame))
     if passwords:
         from stunpcap.ice.authenticity import verify  # with hashlib, which takes time to import
 
@@ -121,7 +140,7 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
         "pairs": directed.table,
         "evidence": directed.evidence,
         "candidates": candidates,
-        "allocations": allocation_table(granted, _sessions_of(candidates), pools),
+        "allocations": allocations,
         "permissions": grant_table("permissions", granted, ends, pools),
         "channels": grant_table("channels", granted, ends, pools),
         "flows": flows,
@@ -130,8 +149,30 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
         "vantages": _vantages(vantages, messages, places, numbers, pools),
         "defects": _defects(vantages, pools),
     }
-    findings = diagnose(Facts(tables, directed, of_message, places, vantages, pools))
+    tables["stages"] = build_stages(tables, directed, course, media.sender, ends, pools)
+    findings = diagnose(Facts(tables, directed, course, of_message, places, vantages, pools))
     return Tables(**tables, findings=findings)
+
+
+def _course(
+    correlated: Correlated,
+    agents: Agents,
+    directed: Directed,
+    messages: Table,
+    flows: Table,
+    tables: dict[str, Table],
+    media: Media,
+    vantages: Sequence[Vantage],
+    pools: Pools,
+) -> Course:
+    """What happened in each session, before anything is explained."""
+    used = find_in_use(correlated, directed, agents, media)
+    live = find_liveness(correlated, directed, used, flows)
+    starts = {pools.texts.number(vantage.name): vantage.first_time for vantage in vantages}
+    beginning = find_beginning(correlated, agents, messages, starts)
+    return Course(
+        used, live, find_endings(directed, used, live, agents.restart_of, tables), beginning.session, beginning.agent
+    )
 
 
 def _sessions_of(candidates: Table) -> dict[int, set[int]]:

@@ -85,7 +85,11 @@ OUTCOME = ("success", "error", "icmp", "other-address", "unanswered", "unfinishe
 CANDIDATE_TYPE = ("host", "srflx", "prflx", "relay", "unknown")
 PAIR_STATE = ("succeeded", "failed", "in-progress")
 PATH = ("delivered", "lost", "rejected", "rewritten", "unknown")
-SESSION_STATE = ("connected", "failed", "checking", "disconnected")
+SESSION_STATE = ("connected", "failed", "checking", "disconnected", "closed")
+SELECTED_BY = ("nomination", "dtls", "media", "consent")
+ENDED_HOW = ("close-notify", "refresh-0", "port-unreachable")
+STAGE = ("gathering", "checks", "ice", "dtls", "media", "end")
+STAGE_STATUS = ("ok", "failed", "open", "not-reached", "unseen")
 DTLS = ("none", "started", "done", "failed")
 KNOWN_FROM = ("gathering", "check", "mapped", "relay", "signalling")
 PLACE = ("endpoint", "between", "unknown")
@@ -100,8 +104,9 @@ MAPPING = (
 ALLOCATION_STATE = ("active", "refused", "expired", "deleted", "lost")
 GRANT_STATE = ("active", "expired", "refused", "unanswered")
 OPAQUE = ("", "tls", "dtls")
+QUOTED = ("stun", "dtls", "rtp", "channel", "tcp", "other")
 SEVERITY = ("error", "warning", "info")
-PART = ("cause", "consequence", "note")
+PART = ("cause", "consequence", "note", "ruled-out", "possible")
 LAYER = ("file", "link", "network", "transport", "stun")
 CONTENT = (
     "change-cipher-spec",
@@ -267,10 +272,36 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("generation", Kind.COUNT, "0 for the first session of two agents, one more for each ICE restart"),
         Column("start", Kind.TIME, "first check"),
         Column("end", Kind.TIME, "last packet of a check"),
-        Column("state", Kind.CATEGORY, "how it ended", SESSION_STATE),
+        Column(
+            "state",
+            Kind.CATEGORY,
+            "how it ended; `closed`: it worked until an agent ended it (`ended_by`); `disconnected`: it worked, and "
+            "then the pair in use fell silent",
+            SESSION_STATE,
+        ),
         Column("pairs", Kind.COUNT, "candidate pairs on which checks were seen, both directions as one"),
         Column("nominated_src", Kind.ENDPOINT, "nominated pair: A's side"),
         Column("nominated_dst", Kind.ENDPOINT, "nominated pair: B's side"),
+        Column("selected_src", Kind.ENDPOINT, "the pair in use: A's side"),
+        Column("selected_dst", Kind.ENDPOINT, "the pair in use: B's side"),
+        Column(
+            "selected_by",
+            Kind.CATEGORY,
+            "how the pair in use is known: its nomination, a DTLS handshake or media on it, or consent checks that are "
+            "answered both ways",
+            SELECTED_BY,
+        ),
+        Column("ended_by", Kind.TEXT, "username fragment of the agent that ended it; empty if none did, or unknown"),
+        Column(
+            "ended_how",
+            Kind.CATEGORY,
+            "how that is known: a DTLS alert after the handshake, a Refresh with lifetime 0, or ICMP port unreachable "
+            "from the agent's own host",
+            ENDED_HOW,
+        ),
+        Column("ended_time", Kind.TIME, "when"),
+        Column("begin_seen", Kind.FLAG, "the capture shows how it began, and not only what came later"),
+        Column("failed_stage", Kind.CATEGORY, "the first stage that failed; missing if none did", STAGE),
         Column("time_to_connect_s", Kind.SECONDS, "from the first check to the answer to the first nomination"),
         Column(
             "dtls",
@@ -371,6 +402,25 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("other_vantage", Kind.TEXT, "the other capture that it needs"),
         Column("as_src", Kind.ENDPOINT, "source of the packets as the other capture, or an answer, has it"),
         Column("as_dst", Kind.ENDPOINT, "destination of the packets as the other capture, or an answer, has it"),
+    ),
+    "stages": (
+        _SESSION,
+        Column("stage", Kind.CATEGORY, "stage of the call, in their order", STAGE),
+        Column("agent", Kind.TEXT, "`A` or `B`: who gathers, sends or ends it; empty where it is about both"),
+        _SRC,
+        _DST,
+        Column(
+            "status",
+            Kind.CATEGORY,
+            "`open`: the capture ended first; `not-reached`: a stage before it failed; `unseen`: not visible here",
+            STAGE_STATUS,
+        ),
+        Column("since", Kind.TIME, "since when it is so"),
+        Column("until", Kind.TIME, "last sign of it"),
+        Column("vantage", Kind.TEXT, "the capture that the frames are in"),
+        Column("first_frame", Kind.INTEGER, "first frame that shows it"),
+        Column("last_frame", Kind.INTEGER, "last frame that shows it"),
+        Column("why", Kind.TEXT, "in a few words why"),
     ),
     "candidates": (
         _SESSION,
@@ -685,6 +735,21 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         _FIRST,
         Column("first_frame", Kind.INTEGER, "frame of the first answer that tells it"),
     ),
+    "icmp": (
+        _VANTAGE,
+        Column("frame", Kind.COUNT, "frame number of the ICMP error"),
+        Column("time", Kind.TIME, "when it was captured"),
+        Column("sender", Kind.ENDPOINT, "who sent it: a router, or the host itself; its port is 0"),
+        Column("error", Kind.TEXT, "its name, with type and code: `port unreachable (3/3)`"),
+        _SRC,
+        _DST,
+        _TRANSPORT,
+        Column("quoted", Kind.CATEGORY, "what the packet held that it quotes: the one from `src` to `dst`", QUOTED),
+        Column("refused", Kind.FLAG, "the quoted packet did not arrive; not so for redirect and source quench"),
+        Column("from_dst", Kind.FLAG, "the host `dst` sent the error itself"),
+        _SESSION,
+        _PAIR,
+    ),
     "findings": (
         Column("name", Kind.TEXT, "what was found; `stunpcap explain NAME` tells what it means"),
         Column("severity", Kind.CATEGORY, "`error`: media cannot flow, or stops; `warning`: it may", SEVERITY),
@@ -701,7 +766,9 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column(
             "part",
             Kind.CATEGORY,
-            "`cause`: explains why the session failed; `consequence`: follows from the cause; `note`: beside it",
+            "`cause`: explains why the session failed; `consequence`: follows from the cause; `note`: beside it; "
+            "`ruled-out`: considered, and refuted by these frames; `possible`: not refuted, and `advice` says what "
+            "would decide",
             PART,
         ),
         Column("vantage", Kind.TEXT, "the capture that `frames` are in"),

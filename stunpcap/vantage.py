@@ -16,7 +16,7 @@ from stunpcap.capture import open_capture
 from stunpcap.capture.records import Defect, Interface
 from stunpcap.record import record
 from stunpcap.room import below
-from stunpcap.schema import FRAMES, TRANSPORT
+from stunpcap.schema import FRAMES, QUOTED, TRANSPORT
 from stunpcap.stun.columns import defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
 from stunpcap.table import MISSING, Pools, Table
@@ -30,6 +30,7 @@ EXTRA = ("flow", "leg", "depth", "ip_id", "direction", "room", "mapped_plain", "
 """Columns of messages that no frame shows.  `flow` is a row of the flows, `leg` the one that carries it in the end;
 `depth` how many relays the message is inside of; `room` how many bytes there were from its first byte on; `has_more`
 that it has attributes too rare for columns."""
+NO_STUN = -2
 Progress = Callable[[int, "int | None"], None]
 
 _TRANSPORT_CODES = np.full(256, -1, np.int8)
@@ -55,7 +56,7 @@ class Origin(Protocol):
 
 @record
 class Quote:
-    """A STUN message quoted by an ICMP error."""
+    """A datagram quoted by an ICMP error."""
 
     frame: int
     time_ns: int
@@ -67,9 +68,12 @@ class Quote:
     src: int
     dst: int
     message_type: int
-    """Message type of the quoted message; -1 if the quote is too short to tell."""
+    """Message type of the quoted STUN message; -1 if the quote is too short to tell, `NO_STUN` if it is none."""
     id: tuple[int, int, int, int]
     """The four words of its transaction id; zeros if the quote is too short."""
+    transport: int
+    quoted: int
+    """What the datagram held: index of `schema.QUOTED`."""
 
 
 @record
@@ -247,23 +251,38 @@ def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[
 
 
 def _quotes(errors: list[IcmpError], pools: Pools) -> list[Quote]:
-    """Those ICMP errors that quote STUN, or too little to tell."""
+    """ICMP errors that quote UDP or TCP, whatever is in it: each tells of the path of its two ends."""
     found = []
     for error in errors:
-        if error.quoted[9] not in (layers.UDP, layers.UDPLITE):
+        transport = int(_TRANSPORT_CODES[error.quoted[9]])
+        if transport < 0:
             continue
-        kind, words = _quoted_id(error.payload)
-        if kind is None:
-            continue
+        kind, words, quoted = NO_STUN, _NO_ID, "tcp"
+        if error.quoted[9] != layers.TCP:
+            stun, words = _quoted_id(error.payload)
+            kind = NO_STUN if stun is None else stun
+            quoted = "stun" if stun is not None else _held(error.payload)
         port = error.quoted[8]
         rows = np.array(
             [[*error.sender, 0], [*error.quoted[:4], port >> 16], [*error.quoted[4:8], port & 0xFFFF]], np.uint32
         )
         sender, src, dst = (int(number) for number in pools.endpoints.numbers(rows))
         found.append(
-            Quote(error.frame, error.time_ns, error.version, error.type, error.code, sender, src, dst, kind, words)
+            Quote(
+                *(error.frame, error.time_ns, error.version, error.type, error.code, sender, src, dst, kind, words),
+                transport,
+                QUOTED.index(quoted),
+            )
         )
     return found
+
+
+def _held(payload: bytes) -> str:
+    """What a datagram holds that is not STUN, by its first byte (RFC 7983)."""
+    first = payload[0] if payload else 0
+    if 20 <= first <= 63:
+        return "dtls"
+    return "channel" if 64 <= first <= 79 else "rtp" if 128 <= first <= 191 else "other"
 
 
 _NO_ID = (0, 0, 0, 0)

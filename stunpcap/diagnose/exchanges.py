@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stunpcap.diagnose.facts import SECOND, Facts, Mask
-from stunpcap.ice.columns import Ints, count_in, group, minimum_in, translate
+from stunpcap.diagnose.facts import Facts, Mask
+from stunpcap.ice.columns import Ints, translate
 from stunpcap.ice.transactions import OUT
-from stunpcap.ice.ways import NEVER
 from stunpcap.record import record
 from stunpcap.schema import CLASS
 from stunpcap.stun.defects import Defect
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """Transactions of which frames are named."""
-CONSENT = 6 * SECOND
-BURST = SECOND
-BURST_CHECKS = 5
-"""Both agents together; consent makes two of them, or three with one that was lost."""
 
 
 @record
@@ -144,24 +139,6 @@ def tagged(facts: Facts, word: str) -> Mask:
     holds = np.array([word in facts.word(number).split(", ") for number in distinct.tolist()], np.bool_)
     found: Mask = holds[places] if len(tags) else np.zeros(0, np.bool_)
     return found
-
-
-def start_seen(facts: Facts, checks: Checks) -> Mask:
-    """Of which sessions the beginning was captured, and not only consent of one that was already up.
-
-    Consent goes out every six seconds at the latest (RFC 7675 section 5.1): who was up before would have shown itself
-    in the time before the first check.  And no consent comes in bursts, as first checks do.
-    """
-    count = len(facts["sessions"])
-    seen = np.zeros(count, np.bool_)
-    if not len(checks.rows):
-        return seen
-    witness, n = group(checks.session, checks.vantage)
-    first = minimum_in(witness, n, checks.first_time, NEVER)
-    burst = count_in(witness, n, checks.first_time <= first[witness] + BURST) >= BURST_CHECKS
-    quiet = first[witness] - start_at(facts, checks.vantage) >= CONSENT
-    seen[checks.session[burst[witness] | quiet] - 1] = True
-    return seen
 
 
 def cut_short(facts: Facts) -> Mask:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Protocol
 
-from stunpcap.diagnose.explain import ORDER
 from stunpcap.diagnose.rules import FAMILIES, Rule, severity_of
+from stunpcap.diagnose.stages import ORDER
 
 HEAD = """\
 # Findings

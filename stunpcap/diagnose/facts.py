@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from stunpcap.course.sessions import Course
 from stunpcap.diagnose.finding import Evidence
-from stunpcap.ice.columns import Ints, group
+from stunpcap.ice.columns import Ints, find, group
 from stunpcap.ice.pairs import Directed
 from stunpcap.ice.place import Place
+from stunpcap.record import record
 from stunpcap.schema import CONFIDENCE, PLACE, column
 from stunpcap.table import MISSING, Pools, Table
 from stunpcap.vantage import Vantage
@@ -33,8 +35,23 @@ _PRIVATE_V4 = (
     (0x7F000000, 8),
 )
 """Networks of IPv4 that routers of others do not know, and the length of their prefixes."""
+TRIES, LASTED = 3, 2 * SECOND
+"""Transmissions without an answer, and the time that they took, from which on they are worth a word."""
 MANY_FRAMES = 12
 """More frames than a person would look up."""
+
+
+@record
+class Refusals:
+    """Rows of `icmp` that are about a pair, and the rows of `pairs` that they are about."""
+
+    error: Ints
+    row: Ints
+
+    def of(self, rows: Ints) -> Ints:
+        """Rows of `icmp` about these rows of `pairs`."""
+        found: Ints = self.error[np.isin(self.row, rows)]
+        return found
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,7 @@ class Facts:
 
     tables: Mapping[str, Table]
     directed: Directed
+    course: Course
     of_message: Ints
     """For each message its transaction; -1 for indications."""
     places: Mapping[int, Place]
@@ -98,6 +116,22 @@ class Facts:
         """Which sessions have no pair that works, though it was tried."""
         return self.session_is("failed", "disconnected", "checking")
 
+    @functools.cached_property
+    def working(self) -> Mask:
+        """Which sessions have, or had until an agent ended them, a pair that works."""
+        return self.session_is("connected", "closed")
+
+    @functools.cached_property
+    def once_connected(self) -> Mask:
+        """Which sessions had a pair that worked, whatever became of it."""
+        return self.session_is("connected", "closed", "disconnected")
+
+    @functools.cached_property
+    def begin_seen(self) -> Mask:
+        """Of which sessions the beginning was captured."""
+        seen: Mask = self.course.begin_seen
+        return seen
+
     def in_session(self, frame: str, sessions: Mask) -> Mask:
         """Which rows of a table belong to one of these sessions."""
         number = self[frame]["session_id"]
@@ -146,6 +180,29 @@ class Facts:
         """The transactions of a row of `pairs`, in order of time."""
         order, starts = self._checks
         return order[starts[row] : starts[row + 1]]
+
+    @functools.cached_property
+    def in_vain(self) -> Mask:
+        """Rows of `pairs` with three transmissions and more over two seconds and more, and no answer of any kind.
+
+        Evidence grows with what is captured: it needs no timer to run out.
+        """
+        pairs = self["pairs"]
+        heard = pairs["responses_received"] + pairs["errors_received"] + pairs["other_address"] > 0
+        lasted = pairs["last_time"] - pairs["first_time"]
+        tried: Mask = (pairs["transmissions"] >= TRIES) & (lasted >= LASTED) & ~heard
+        return tried
+
+    @functools.cached_property
+    def refusals(self) -> Refusals:
+        """ICMP errors that say that a packet between two ends of a pair was lost, whatever it held."""
+        icmp, pairs = self["icmp"], self["pairs"]
+        errors = np.flatnonzero(icmp["refused"] & (icmp["session_id"] >= 1))
+        row = find(
+            [icmp[name][errors] for name in ("session_id", "vantage", "src", "dst", "transport")],
+            [pairs[name] for name in ("session_id", "vantage", "src", "dst", "transport")],
+        )
+        return Refusals(errors[row >= 0], row[row >= 0])
 
     def path_confidence(self, row: int) -> int:
         """How sure the `path` of a row of `pairs` is."""
@@ -233,6 +290,10 @@ class Facts:
     def show(self, said: str, row: int, *frames: int) -> Evidence:
         """Evidence from the capture of a row of `pairs`."""
         return Evidence(said, self.name_of(int(self["pairs"]["vantage"][row])), known(frames))
+
+    def shown_in(self, said: str, vantage: int, *frames: int) -> Evidence:
+        """Evidence from a capture, by its number in columns `vantage`."""
+        return Evidence(said, self.name_of(vantage), known(frames))
 
     def shown_by(self, said: str, frame: str, row: int, *frames: int) -> Evidence:
         """Evidence from the capture of a row of any table with a column `vantage`."""

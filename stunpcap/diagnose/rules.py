@@ -36,6 +36,7 @@ FAMILIES = {
     "restarts": "ICE itself: restarts",
     "timing": "ICE itself: timing of checks",
     "consent": "What came after ICE: consent",
+    "ending": "The end of a call",
     "alerts": "What came after ICE: DTLS alerts",
     "handshake": "What came after ICE: DTLS",
     "media_flow": "What came after ICE: media",

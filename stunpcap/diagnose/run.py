@@ -1,13 +1,13 @@
-"""Run all rules, explain what they found, and put it into a table."""
+"""From tables to findings: every hypothesis proposes, all proposals stand trial, and the findings become a table."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from stunpcap.diagnose.explain import explain
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.finding import Evidence, Finding
 from stunpcap.diagnose.rules import all_rules
+from stunpcap.diagnose.verdict import decide
 from stunpcap.schema import SEVERITY
 from stunpcap.table import Table, in_cells
 
@@ -17,12 +17,12 @@ FRAMES_SHOWN = 6
 
 def diagnose(facts: Facts) -> Table:
     """The findings of a trace, sessions in their order and what explains one first; sets `root_cause` of sessions."""
-    found = [
+    proposed = [
         Finding(rule.name, rule.severity if hit.severity is None else hit.severity, hit)
         for rule in all_rules().values()
         for hit in rule.judge(facts)
     ]
-    causes = explain(found)
+    found, causes = decide(facts, proposed)
     last = len(facts["sessions"]) + 1
     found.sort(key=lambda one: (one.hit.session if one.hit.session > 0 else last, one.part, one.severity))
     texts, sessions = facts.pools.texts, facts["sessions"]
@@ -42,7 +42,7 @@ def diagnose(facts: Facts) -> Table:
         {
             "name": texts.numbers(one.name for one in found),
             "severity": np.array([one.severity for one in found], np.int8),
-            "confidence": np.array([one.hit.confidence for one in found], np.int8),
+            "confidence": np.array([one.confidence for one in found], np.int8),
             "session_id": np.array([one.hit.session for one in found], np.int64),
             "pair_id": np.array([one.hit.pair for one in found], np.int64),
             "src": np.array([one.hit.src for one in found], np.int64),

@@ -18,7 +18,7 @@ from stunpcap.ice.timers import SECOND, TRANSACTION_TIMEOUT, deadlines, round_tr
 from stunpcap.schema import OUTCOME, TRANSACTION_KIND, TRANSPORT
 from stunpcap.sorting import distinct, first_rows, in_order, ordered_by, rank
 from stunpcap.table import MISSING, NAT, Pools, Table, in_halves
-from stunpcap.vantage import Quote, Vantage
+from stunpcap.vantage import NO_STUN, Quote, Vantage
 
 REQUEST, INDICATION, SUCCESS, ERROR = range(4)
 OUT = {name: code for code, name in enumerate(OUTCOME)}
@@ -56,6 +56,7 @@ def correlate(vantages: list[Vantage], messages: Table, transmit_counter: Ints, 
     """Pair the requests and responses of all captures."""
     ends = {pools.texts.number(vantage.name): vantage.last_time for vantage in vantages}
     quotes = [(pools.texts.number(vantage.name), quote) for vantage in vantages for quote in vantage.quotes]
+    quotes = [(number, quote) for number, quote in quotes if quote.message_type != NO_STUN]
     ids = _number_ids(messages, quotes)
     cls, time = messages["class"], messages["time"]
     in_time = in_order(time)  # captures are not always in order of time

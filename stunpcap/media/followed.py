@@ -11,14 +11,27 @@ from typing import Any
 import numpy as np
 
 from stunpcap.ice.columns import Ints, first_of, group, maximum_in
-from stunpcap.ice.outcome import Followed
 from stunpcap.media.records import Records
 from stunpcap.media.use import Activity
+from stunpcap.record import record
 from stunpcap.schema import CONTENT, DTLS, HANDSHAKE_STATE
 from stunpcap.table import Table
 
 SAYS = {"started": "started", "answered": "started", "stalled": "started", "failed": "failed", "done": "done"}
 """State of a handshake -> what `sessions` say of it."""
+
+
+@record
+class Followed:
+    """What the pairs of each session carried."""
+
+    dtls: Any
+    """State of DTLS, as its own packets tell: codes of `schema.DTLS`."""
+    media_ab: Ints
+    """Packets of media from A to B."""
+    media_ba: Ints
+
+
 WEIGHT = ("none", "started", "failed", "done")
 """Of several handshakes the one that went best counts: another capture, or another attempt, may have seen less."""
 

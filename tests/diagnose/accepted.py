@@ -60,7 +60,12 @@ ACCEPTED: dict[str, Accepted] = {
         "less than a second of checks without an answer, which is also how every call begins",
     ),
     "capture-ended-early/offerer": Accepted(
-        (), "less than a second: what leaves may still arrive from another address", any_direction=True
+        ("",), "less than a second of checks without an answer, which is also how every call begins"
+    ),
+    "dead-interface/offerer-vpn": Accepted(
+        ("no-answer",),
+        "nothing else of the call passes this interface: ten checks that nobody answers, and then no more",
+        ("checking",),
     ),
     "signalling-in-capture-dead/answerer": _RECEIVER,
     "asymmetric-firewall/answerer": _RECEIVER,
@@ -93,9 +98,6 @@ ACCEPTED: dict[str, Accepted] = {
     "stun-one-side/nat-b-outside": Accepted(
         ("no-answer",),
         "what the answerer asked, or did not ask, of servers elsewhere need not pass here",
-    ),
-    "dead-interface/offerer-vpn": Accepted(
-        ("",), "captured on the VPN interface alone: of the pair that works nothing is seen", ("checking",)
     ),
     "capture-no-stun/server": Accepted(("",), "no STUN passes here: the call goes elsewhere", ("none",)),
     "turn-tls*/*": Accepted(

@@ -26,8 +26,13 @@ CORPUS = ROOT / "captures"
 PAGE = ROOT / "docs" / "verdicts.md"
 TOGETHER = "together"
 """All captures of a call read as one."""
-AFTER = {"failed": {"disconnected"}, "disconnected": {"failed"}}
-"""States that differ only in the agent's timers (docs/concepts.md)."""
+AFTER = {
+    "failed": {"disconnected"},
+    "disconnected": {"failed"},
+    "connected": {"closed"},
+    "closed": {"connected"},
+}
+"""States that differ only in the agent's timers (docs/concepts.md), or in whether its end was still captured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ def said(scenario: str, vantage: str) -> Said:
 def judge(scenario: str, vantage: str) -> Verdict:
     """Compare what was said with the label."""
     wanted, told = label(scenario), said(scenario, vantage)
-    named = frozenset(one["name"] for one in told.findings)
+    named = frozenset(one["name"] for one in told.findings if one["part"] not in ("ruled-out", "possible"))
     errors = frozenset(one["name"] for one in told.findings if one["severity"] == "error")
     direction = _direction(wanted["nodes"], told)
     state_ok = told.state == wanted["state"] or told.state in AFTER.get(wanted["state"], ())

@@ -8,7 +8,7 @@ import numpy as np
 
 from stunpcap.diagnose.advice import Steps
 from stunpcap.diagnose.facts import Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SAID, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.schema import ENDED_BY
 from stunpcap.table import MISSING
@@ -73,7 +73,7 @@ def dtls_alert(facts: Facts) -> Iterator[Hit]:
                 facts.shown_by("the handshake began", "handshakes", row, int(table["first_frame"][row])),
             ),
             advice=_mend_alert(facts, name, src, dst, client, server),
-            confidence=HIGH if how == "alert" else MEDIUM if how == "protected-alert" else LOW,
+            ground=SAID if how == "alert" else INFERRED if how == "protected-alert" else GUESS,
             session=int(table["session_id"][row]),
             pair=int(table["pair_id"][row]),
             src=src,

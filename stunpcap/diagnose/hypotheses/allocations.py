@@ -9,7 +9,7 @@ import numpy as np
 from stunpcap.diagnose import servers
 from stunpcap.diagnose.clients import at_client, clients_said, harm_to_relay, relay_cases, relay_said, seen
 from stunpcap.diagnose.facts import SECOND, Facts, Mask
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Hit
+from stunpcap.diagnose.finding import ERROR, SAID, SEEN, SILENCE, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.turn_requests import MISMATCH, STALE, Requests, code_words, method_words
 from stunpcap.diagnose.wording import seconds
@@ -122,7 +122,7 @@ def turn_allocation_expired(facts: Facts) -> Iterator[Hit]:
                 *seen(facts, "transactions", (_vain(facts, row) for row in refresh)),
             ],
             advice=servers.let_refresh_through(client, server, lifetime, _refusal(facts, refresh)),
-            confidence=HIGH if refresh else MEDIUM,
+            ground=SEEN if refresh else SILENCE,
             severity=harm_to_relay(facts, case.session, relays["relayed"][case.everywhere].tolist()),
             session=case.session,
             src=int(relays["client"][lead]),
@@ -285,7 +285,7 @@ def turn_server_lost(facts: Facts) -> Iterator[Hit]:
                 *seen(facts, "transactions", (_vain(facts, row) for row in refused)),
             ],
             advice=servers.keep_running(server, facts.host(case.server)),
-            confidence=HIGH if icmp else MEDIUM,
+            ground=SAID if icmp else SILENCE,
             severity=harm_to_relay(facts, case.session, relays["relayed"][case.everywhere].tolist()),
             session=case.session,
             src=int(relays["client"][lead]),

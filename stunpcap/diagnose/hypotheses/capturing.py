@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stunpcap.diagnose.completeness import Completeness
 from stunpcap.diagnose.exchanges import checks_of, start_at
 from stunpcap.diagnose.facts import SECOND, Facts, Mask
-from stunpcap.diagnose.finding import HIGH, INFO, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.finding import INFERRED, INFO, SEEN, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
-from stunpcap.ice.columns import Ints, find, group, minimum_in
+from stunpcap.ice.columns import Ints, group, minimum_in
 from stunpcap.ice.transactions import OUT
 from stunpcap.ice.ways import NEVER
 from stunpcap.sorting import values_in
@@ -41,19 +42,10 @@ def one_sided_capture(facts: Facts) -> Iterator[Hit]:
 
     What to try: capture again without a filter on a direction; at a mirror port mirror both directions.
     """
-    flows, table = facts["flows"], facts["transactions"]
-    stun = np.flatnonzero(facts.has("flows", "carrier", "plain") & (flows["stun"] + flows["channel"] > 0))
-    way = [flows[name] for name in ("vantage", "src", "dst", "transport")]
-    mirror = [flows[name][stun] for name in ("vantage", "dst", "src", "transport")]
-    paired = find(mirror, way) >= 0
-    orphan = table["outcome"] == OUT["orphan"]
-    for row in np.flatnonzero(facts["vantages"]["stun_messages"] > 0).tolist():
-        vantage = int(facts["vantages"]["vantage"][row])
-        here = flows["vantage"][stun] == vantage
-        answers = np.flatnonzero(orphan & (table["vantage"] == vantage))
-        if not here.any() or paired[here].any() or not len(answers):
-            continue
-        senders = sorted({facts.host(int(end)) for end in flows["src"][stun[here]].tolist()})
+    starts = dict(zip(*(facts["vantages"][name].tolist() for name in ("vantage", "first_time")), strict=True))
+    for vantage, found in Completeness(facts).one_direction.items():
+        answers = found.answers
+        senders = sorted({facts.host(end) for end in found.senders.tolist()})
         yield Hit(
             summary=f"{facts.name_of(vantage)} holds one direction only, what {_listed(senders)} sent: silence of the "
             "other side means nothing here.",
@@ -62,15 +54,54 @@ def one_sided_capture(facts: Facts) -> Iterator[Hit]:
                     f"{many(len(answers), 'answer')} to requests that were not captured, and no packet the other way",
                     "transactions",
                     int(answers[0]),
-                    *table["response_frame"][answers[:SHOWN]].tolist(),
+                    *facts["transactions"]["response_frame"][answers[:SHOWN]].tolist(),
                 ),
             ),
             advice=(
                 "Capture again without a filter on source or destination; at a mirror port or tap, take both "
                 "directions.",
             ),
-            confidence=HIGH if len(answers) >= SURE else MEDIUM,
-            time=int(facts["vantages"]["first_time"][row]),
+            ground=SEEN if len(answers) >= SURE else INFERRED,
+            time=starts[vantage],
+        )
+
+
+@rule("missing-packets", WARNING)
+def missing_packets(facts: Facts) -> Iterator[Hit]:
+    """The capture lacks packets that were there: silence in it means less.
+
+    Evidence: in its middle there are answers to requests that were not captured, on addresses between which other
+    requests were; or the capture file says itself how many packets were dropped.
+
+    Likely cause: a capturing program that could not keep up (a slow disk, a small buffer), a mirror port that is
+    overloaded, several network queues of which one was not captured.
+
+    Not to be confused with: `capture-started-late`, where only the beginning is missing; `one-sided-capture`, where one
+    direction is missing throughout.
+
+    What to try: capture again with a larger buffer (`tcpdump -B 16384`, `dumpcap -B 64`), a filter, or
+    elsewhere.
+    """
+    table = facts["transactions"]
+    for vantage, (missing, all_) in Completeness(facts).orphans.items():
+        rows = np.flatnonzero((table["outcome"] == OUT["orphan"]) & (table["vantage"] == vantage))
+        yield Hit(
+            summary=f"{facts.name_of(vantage)} lacks packets: {missing:,} of {many(all_, 'answer')} in its middle are "
+            "to requests that were not captured. What seems to have no response may have had one.",
+            evidence=(
+                facts.shown_by(
+                    f"{many(missing, 'answer')} without a captured request",
+                    "transactions",
+                    int(rows[0]),
+                    *table["response_frame"][rows[:SHOWN]].tolist(),
+                ),
+            ),
+            advice=(
+                "Capture again with a larger buffer (tcpdump -B 16384, dumpcap -B 64), or a filter that keeps UDP and "
+                "ICMP only.",
+            ),
+            ground=SEEN,
+            time=int(table["first_time"][rows[0]]),
         )
 
 
@@ -99,7 +130,7 @@ def truncated_packets(facts: Facts) -> Iterator[Hit]:
             "attributes may be missing.",
             evidence=(Evidence("the capture holds only the beginning of the message", source.name, tuple(frames)),),
             advice=("Capture again with the full length of packets: tcpdump -s 0.",),
-            confidence=HIGH,
+            ground=SEEN,
             time=int(source.messages["time"][cut[0]]),
         )
 
@@ -134,7 +165,7 @@ def duplicate_packets(facts: Facts) -> Iterator[Hit]:
                     *messages["frame"][rows[:SHOWN]].tolist(),
                 ),
             ),
-            confidence=HIGH,
+            ground=SEEN,
             time=int(messages["time"][rows[0]]),
         )
 
@@ -186,7 +217,7 @@ def capture_started_late(facts: Facts) -> Iterator[Hit]:
             "or the handshake may be missing.",
             evidence=evidence,
             advice=("Capture again, from before the call begins.",),
-            confidence=HIGH if len(media) or len(answers) >= SURE else MEDIUM,
+            ground=SEEN if len(media) or len(answers) >= SURE else INFERRED,
             time=int(facts["vantages"]["first_time"][row]),
         )
 
@@ -223,7 +254,7 @@ def capture_ended_early(facts: Facts) -> Iterator[Hit]:
                 ),
             ),
             advice=("Capture again, and let it run until the agents have given up, a minute or so.",),
-            confidence=HIGH,
+            ground=SEEN,
             session=sessions[0] if len(sessions) == 1 else -1,
             time=int(facts["vantages"]["last_time"][vantage]),
         )

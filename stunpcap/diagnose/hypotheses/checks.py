@@ -23,7 +23,7 @@ from stunpcap.diagnose.exchanges import (
     most_common,
 )
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SAID, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import Ints, find, group, pick
 from stunpcap.schema import ROLE
@@ -94,13 +94,15 @@ def bad_request(facts: Facts) -> Iterator[Hit]:
                     else f"{facts.host(dst)} does not understand what it sends."
                 ),
             ),
-            confidence=HIGH,
+            ground=SAID,
             severity=ERROR if broken else WARNING,
             session=number,
             pair=int(facts["pairs"]["pair_id"][row]),
             src=src,
             dst=dst,
-            time=int(table["first_time"][rows[0]]),
+            time=int(table["response_time"][rows].min()),
+            rows=tuple(sorted(set(checks.pair[at].tolist()))),
+            checks=len(rows),
         )
 
 
@@ -179,7 +181,7 @@ def role_conflict(facts: Facts) -> Iterator[Hit]:
                 "(RFC 8445 section 7.2.5.1).",
                 "Until then let one side only make the offer, and leave roles to the implementation.",
             ),
-            confidence=HIGH if repaired or insisted else MEDIUM,
+            ground=SAID if repaired or insisted else INFERRED,
             severity=ERROR if broken else WARNING,
             session=number,
             pair=int(pairs["pair_id"][row]),
@@ -265,7 +267,7 @@ def ice_tcp_refused(facts: Facts) -> Iterator[Hit]:
                 ),
                 advice.turn_relay("over TCP or TLS it needs outgoing connections only"),
             ),
-            confidence=MEDIUM if reset else LOW,
+            ground=INFERRED if reset else GUESS,
             session=int(pairs["session_id"][row]),
             src=src,
             dst=dst,

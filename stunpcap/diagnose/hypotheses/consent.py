@@ -10,11 +10,11 @@ import numpy as np
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.advice import Steps
 from stunpcap.diagnose.exchanges import Checks, Index, checks_at, checks_of, end_at, frames_of, succeeded_by
-from stunpcap.diagnose.facts import SECOND, Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
+from stunpcap.diagnose.finding import ERROR, INFERRED, SEEN, SILENCE, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
-from stunpcap.ice.columns import Ints, count_in, find, group, maximum_in, pick
+from stunpcap.ice.columns import Ints, find, group, maximum_in, pick
 from stunpcap.ice.transactions import OUT
 from stunpcap.record import record
 from stunpcap.table import MISSING, NAT
@@ -22,7 +22,7 @@ from stunpcap.words import many
 
 EXPIRES = 30 * SECOND
 """Consent ends so long after the last answer (RFC 7675 section 5.1)."""
-SILENCE = 5 * SECOND
+QUIET = 5 * SECOND
 """Agents report `disconnected` after so long without an answer."""
 PROOF = 3
 """Answered checks of the other agent that leave no doubt that it is alive."""
@@ -70,13 +70,13 @@ def consent_lost(facts: Facts) -> Iterator[Hit]:
     """
     checks, table = checks_of(facts), facts["transactions"]
     losses: dict[int, list[_Loss]] = {}
-    silent = _silent_rows(facts, checks)
-    for row, heard in zip(silent.tolist(), _last_heard(facts, silent).tolist(), strict=True):
+    silent = np.flatnonzero(facts.course.live.dead & ~_ended(facts))
+    for row, heard in zip(silent.tolist(), facts.course.live.heard[silent].tolist(), strict=True):
         loss = _loss(facts, checks, row, heard)
         losses.setdefault(loss.session, []).append(loss)
     restarted = succeeded_by(facts)
     sessions = facts["sessions"]
-    connected = facts.session_is("connected")
+    connected = facts.working
     for number, found in sorted(losses.items()):
         loss = _put_together(facts, found)
         after = restarted.get(number)
@@ -100,42 +100,23 @@ def consent_lost(facts: Facts) -> Iterator[Hit]:
                 *loss.evidence,
             ),
             advice=_advice(facts, loss),
-            confidence=HIGH if loss.proven else MEDIUM if loss.silence >= 2 * SILENCE else LOW,
-            severity=WARNING if mended or (loss.closed and loss.silence < 2 * SILENCE) else ERROR,
+            ground=SEEN if loss.proven else SILENCE,
+            severity=WARNING if mended or (loss.closed and loss.silence < 2 * QUIET) else ERROR,
             session=number,
             pair=int(facts["pairs"]["pair_id"][loss.row]),
             src=loss.src,
             dst=loss.dst,
             time=loss.last_heard,
+            rows=tuple(one.row for one in found),
         )
 
 
-def _silent_rows(facts: Facts, checks: Checks) -> Ints:
-    """Rows of nominated pairs on which checks were answered, and then at least two, over 5 s, were not, to the end."""
-    pairs, sessions = facts["pairs"], facts["sessions"]
-    if not len(pairs):
-        return np.zeros(0, np.int64)
-    a, b = (sessions[name][pairs["session_id"] - 1] for name in ("nominated_src", "nominated_dst"))
-    chosen = (np.minimum(a, b) == np.minimum(pairs["src"], pairs["dst"])) & (
-        np.maximum(a, b) == np.maximum(pairs["src"], pairs["dst"])
-    )
-    silent = checks.silent | (checks.outcome == OUT["icmp"])
-    last_good = pairs["last_answer_time"]
-    after = silent & (checks.first_time > last_good[checks.pair])
-    number = count_in(checks.pair, len(pairs), after)
-    last = maximum_in(checks.pair[after], len(pairs), checks.last_time[after], NAT)
-    gone = chosen & (number >= 2) & (last_good > NAT) & (last - np.maximum(last_good, 0) >= SILENCE)
-    rows: Ints = np.flatnonzero(gone)
-    return rows
-
-
-def _last_heard(facts: Facts, rows: Ints) -> Ints:
-    """For rows of `pairs` when the last packet of any kind came back."""
-    pairs, flows = facts["pairs"], facts["flows"]
-    back = [pairs[name][rows] for name in ("vantage", "dst", "src")]
-    came = [flows[name] for name in ("vantage", "src", "dst")]
-    way, count = group(*(np.concatenate(both) for both in zip(back, came, strict=True)))
-    return maximum_in(way[len(rows) :], count, flows["last_time"], NAT)[way[: len(rows)]]
+def _ended(facts: Facts) -> Mask:
+    """Rows of `pairs` of sessions that an agent ended: what is silent after that is no loss."""
+    ended = np.zeros(len(facts["sessions"]) + 1, np.bool_)
+    ended[[number + 1 for number in facts.course.endings]] = True
+    found: Mask = ended[facts["pairs"]["session_id"]]
+    return found
 
 
 def _loss(facts: Facts, checks: Checks, row: int, heard: int) -> _Loss:
@@ -150,7 +131,7 @@ def _loss(facts: Facts, checks: Checks, row: int, heard: int) -> _Loss:
     theirs = theirs[checks.first_time[theirs] > last_good + SECOND]
     answered = theirs[checks.succeeded[theirs]]
     heard = max(heard, last_good)
-    alive = len(answered) >= 2 and int(checks.first_time[answered[-1]]) - last_good >= SILENCE
+    alive = len(answered) >= 2 and int(checks.first_time[answered[-1]]) - last_good >= QUIET
     ends = facts.text(src), facts.text(dst)
     refused = own[checks.outcome[own] == OUT["icmp"]]
     closed = any(_of_closed_port(facts, checks.rows[at], ends[1]) for at in refused[:FEW].tolist())
@@ -265,7 +246,7 @@ def consent_missing(facts: Facts) -> Iterator[Hit]:
     loaded = flows["packets"] - flows["stun"] >= BUSY
     until = maximum_in(of_flow[loaded], count, flows["last_time"][loaded], NAT)
     gap = np.where((checked > NAT) & (until > NAT), until - checked, 0)
-    used = pairs["nominated"] & facts.in_session("pairs", facts.session_is("connected"))
+    used = pairs["nominated"] & facts.in_session("pairs", facts.working)
     missing = used & (gap[of_pair] >= WITHOUT) & (end_at(facts, pairs["vantage"]) > NAT)
     if not missing.any():
         return
@@ -299,7 +280,7 @@ def consent_missing(facts: Facts) -> Iterator[Hit]:
             advice=(
                 "Update the agents, or switch consent on (RFC 7675): without it neither notices that the path died.",
             ),
-            confidence=HIGH if how_long >= EXPIRES else MEDIUM,
+            ground=SEEN if how_long >= EXPIRES else INFERRED,
             session=int(pairs["session_id"][row]),
             pair=int(pairs["pair_id"][row]),
             time=int(pick(table["first_time"], last)[0]),

@@ -10,11 +10,11 @@ import numpy as np
 from stunpcap.diagnose.advice import Steps
 from stunpcap.diagnose.exchanges import at_one_place, checks_of, frames_of, most_common, succeeded_by
 from stunpcap.diagnose.facts import Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, INFERRED, SAID, WARNING, Evidence, Ground, Hit
 from stunpcap.diagnose.hypotheses.checks import refused
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import find, pick
-from stunpcap.table import MISSING
+from stunpcap.table import MISSING, NAT
 from stunpcap.words import error_words, many
 
 WRONG_CREDENTIALS = (401, 430, 431)
@@ -30,7 +30,10 @@ class _Case:
     "Row of `pairs` whose checks were not accepted."
     said: list[str] = field(default_factory=list)
     steps: Steps = ()
-    confidence: int = HIGH
+    rows: set[int] = field(default_factory=set)
+    time: int = NAT
+    "When the first of it showed."
+    ground: Ground = SAID
 
 
 @rule("bad-credentials", ERROR, "RFC 8445 section 7.2.2", "RFC 8489 section 9.1.3")
@@ -72,13 +75,14 @@ def bad_credentials(facts: Facts) -> Iterator[Hit]:
                 f"If they are, look for signalling that hands {facts.host(src)} the description of another connection, "
                 "or changes it on its way.",
             ),
-            confidence=case.confidence,
+            ground=case.ground,
             severity=ERROR if broken else WARNING,
             session=number,
             pair=int(pairs["pair_id"][case.row]),
             src=src,
             dst=dst,
-            time=int(pairs["first_time"][case.row]),
+            time=case.time,
+            rows=tuple(sorted(case.rows)),
         )
 
 
@@ -91,6 +95,8 @@ def _refused_credentials(facts: Facts, cases: dict[int, _Case]) -> None:
         row = most_common(checks.pair[at])
         code = int(table["error_code"][rows[0]])
         case = cases.setdefault(int(checks.session[at[0]]), _Case(row=row))
+        case.rows |= set(checks.pair[at].tolist())
+        case.time = _earlier(case.time, int(table["response_time"][rows].min()))
         case.said.append(f"{many(len(rows), 'check')} answered with {error_words(code)}")
         case.evidence.append(
             facts.show(
@@ -129,7 +135,9 @@ def _wrong_names(facts: Facts, cases: dict[int, _Case]) -> None:
         ends = (int(sessions["ufrag_a"][number - 1]), int(sessions["ufrag_b"][number - 1]))
         named = ends[1] if ends[0] == own else ends[0]
         calls_itself = int(pairs["ufrag"][back])
-        case = cases.setdefault(number, _Case(row=row, confidence=MEDIUM))
+        case = cases.setdefault(number, _Case(row=row, ground=INFERRED))
+        case.rows |= {row}
+        case.time = _earlier(case.time, int(pairs["first_time"][row]))
         src, dst = facts.text(int(pairs["src"][row])), facts.text(int(pairs["dst"][row]))
         if named != calls_itself:
             said = f"they name it {facts.word(named)}, and it calls itself {facts.word(calls_itself)}"
@@ -180,6 +188,8 @@ def _wrong_integrity(facts: Facts, cases: dict[int, _Case]) -> None:
     for at in groups(bad & (row_of >= 0), messages["session_id"], side):
         row = int(row_of[at[0]])
         case = cases.setdefault(int(messages["session_id"][at[0]]), _Case(row=row))
+        case.rows |= set(row_of[at].tolist())
+        case.time = _earlier(case.time, int(messages["time"][at].min()))
         case.said.append("MESSAGE-INTEGRITY does not fit the given password")
         case.evidence.append(
             facts.show(
@@ -189,3 +199,7 @@ def _wrong_integrity(facts: Facts, cases: dict[int, _Case]) -> None:
                 *messages["frame"][at[:4]].tolist(),
             )
         )
+
+
+def _earlier(known: int, time: int) -> int:
+    return time if known == NAT else min(known, time)

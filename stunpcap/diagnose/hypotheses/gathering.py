@@ -18,7 +18,7 @@ from stunpcap.diagnose.clients import (
     seen,
 )
 from stunpcap.diagnose.facts import Facts
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, SAID, SEEN, SILENCE, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find
@@ -222,7 +222,7 @@ def _unreachable(facts: Facts, silent: Silent) -> Hit:
             servers.other_transports(host) if lone and not silent.refused else (),
             advice.stun_server("in a closed network it must be one of your own") if not relays else (),
         ),
-        confidence=HIGH if icmp or certain else MEDIUM,
+        ground=SAID if icmp else SEEN if certain else SILENCE,
         severity=WARNING if silent.another != MISSING or silent.heard else harm_to_gathering(facts, case.session),
         session=case.session,
         src=int(table["src"][lead]),
@@ -307,7 +307,7 @@ def udp_blocked(facts: Facts) -> Iterator[Hit]:
                 ),
                 servers.other_transports(facts.host(case.server)),
             ),
-            confidence=HIGH if peers and at_client(facts, "transactions", lead) else MEDIUM,
+            ground=SEEN if peers and at_client(facts, "transactions", lead) else SILENCE,
             severity=harm_to_gathering(facts, case.session),
             session=case.session,
             src=int(table["src"][lead]),

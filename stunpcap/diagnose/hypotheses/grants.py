@@ -13,7 +13,7 @@ import numpy as np
 from stunpcap.diagnose import servers
 from stunpcap.diagnose.clients import Case, harm_to_relay, relay_cases, relay_said, seen
 from stunpcap.diagnose.facts import SECOND, Facts, known
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, SEEN, SILENCE, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find, pick
@@ -137,7 +137,7 @@ def turn_permission_missing(facts: Facts) -> Iterator[Hit]:
                 *_granted(facts, "permissions", int(sent.grant[lead]), f"permission for {peers[0]}"),
             ],
             advice=servers.ask_permission(peers[0], bool(expired)),
-            confidence=HIGH if expired else MEDIUM,
+            ground=SEEN if expired else SILENCE,
             severity=harm_to_relay(facts, case.session, relays["relayed"][case.everywhere].tolist()),
             session=case.session,
             src=int(relays["relayed"][relay]),
@@ -217,7 +217,7 @@ def turn_channel_expired(facts: Facts) -> Iterator[Hit]:
                 *_granted(facts, "channels", int(sent.grant[lead]), f"channel 0x{number:04x} for {peer}"),
             ],
             advice=servers.bind_again(number, peer, bool(expired)),
-            confidence=HIGH if expired else MEDIUM,
+            ground=SEEN if expired else SILENCE,
             severity=harm_to_relay(facts, case.session, relays["relayed"][case.everywhere].tolist()),
             session=case.session,
             src=int(relays["client"][relay]),

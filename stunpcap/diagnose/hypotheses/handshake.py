@@ -12,9 +12,9 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.advice import Steps
-from stunpcap.diagnose.exchanges import checks_of, end_at, frames_of, start_seen, tagged
+from stunpcap.diagnose.exchanges import end_at, frames_of, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SEEN, SILENCE, WARNING, Evidence, Ground, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, count_in, group
@@ -44,7 +44,7 @@ class _Unfinished:
     dst: int
     said: str
     evidence: tuple[Evidence, ...]
-    confidence: int
+    ground: Ground
     large: int
 
 
@@ -114,7 +114,7 @@ def _hit(facts: Facts, number: int, case: _Unfinished) -> Hit:
         summary=f"{case.said}.",
         evidence=case.evidence,
         advice=steps,
-        confidence=case.confidence,
+        ground=case.ground,
         session=number,
         pair=int(table["pair_id"][case.row]),
         src=case.src,
@@ -172,7 +172,7 @@ def _judge(facts: Facts, rows: Ints) -> _Unfinished | None:
             for other in full[:1]
             if table[side][other] > table[side][row]
         ]
-        return _Unfinished("dtls-stalled", row, src, dst, said, tuple(evidence), HIGH, large)
+        return _Unfinished("dtls-stalled", row, src, dst, said, tuple(evidence), SEEN, large)
     answered = [row for row in rows.tolist() if table["server_frame"][row] > 0]
     if not answered:
         hellos = int(table["client_flights_repeated"][lead]) + 1
@@ -181,7 +181,7 @@ def _judge(facts: Facts, rows: Ints) -> _Unfinished | None:
         )
         shown = f"{many(hellos, 'ClientHello')}, and no handshake message from {facts.text(server)}"
         evidence = [show(shown, lead, "first_frame", "client_frame")]
-        return _Unfinished("dtls-one-way", lead, MISSING, MISSING, said, tuple(evidence), MEDIUM, large)
+        return _Unfinished("dtls-one-way", lead, MISSING, MISSING, said, tuple(evidence), SILENCE, large)
     row = max(answered, key=lambda at: int(table["client_flights_repeated"][at]))
     flight = facts.word(int(table["last_flight"][row]))
     if "client: client-hello" in flight.split("; "):
@@ -193,10 +193,10 @@ def _judge(facts: Facts, rows: Ints) -> _Unfinished | None:
         silent = [other for other in rows.tolist() if other not in answered]
         evidence = [show(f"{many(hellos, 'ClientHello')}, although the server answers", row)]
         evidence += [show("none of the answers was captured here", other, "first_frame") for other in silent[:1]]
-        return _Unfinished("dtls-one-way", row, server, client, said, tuple(evidence), HIGH, large)
+        return _Unfinished("dtls-one-way", row, server, client, said, tuple(evidence), SEEN, large)
     said = f"The DTLS handshake between {facts.text(client)} and {facts.text(server)} stalls: a flight is repeated"
     evidence = [show(f"the last flights, again and again: {flight}", row)]
-    return _Unfinished("dtls-stalled", row, MISSING, MISSING, said, tuple(evidence), MEDIUM, large)
+    return _Unfinished("dtls-stalled", row, MISSING, MISSING, said, tuple(evidence), INFERRED, large)
 
 
 @rule("dtls-never-started", ERROR, "RFC 8842 section 5.3", "RFC 5763 section 5")
@@ -219,7 +219,7 @@ def dtls_never_started(facts: Facts) -> Iterator[Hit]:
     sessions, pairs, flows = facts["sessions"], facts["pairs"], facts["flows"]
     if not len(pairs):
         return
-    plain = facts.session_is("connected", "disconnected") & facts.has("sessions", "dtls", "none")
+    plain = facts.once_connected & facts.has("sessions", "dtls", "none")
     plain &= (sessions["restart_of"] < 1) & (sessions["media_ab_packets"] + sessions["media_ba_packets"] == 0)
     low, high = (side(pairs["src"], pairs["dst"]) for side in (np.minimum, np.maximum))
     flow_low, flow_high = (side(flows["src"], flows["dst"]) for side in (np.minimum, np.maximum))
@@ -234,7 +234,7 @@ def dtls_never_started(facts: Facts) -> Iterator[Hit]:
     both = (facts.reverse >= 0) & (pairs["responses_received"] > 0)
     wanted = pairs["nominated"] & both & ~used[pairs["session_id"]] & facts.in_session("pairs", plain)
     wanted &= (lasted >= WAITS) & (pairs["consent_requests_sent"] > 0)
-    begun = start_seen(facts, checks_of(facts)) if wanted.any() else wanted
+    begun = facts.begin_seen
     for rows in groups(wanted, pairs["session_id"]):
         row = int(rows[np.argmax(lasted[rows])])
         seen = bool(begun[int(pairs["session_id"][row]) - 1])
@@ -255,7 +255,7 @@ def dtls_never_started(facts: Facts) -> Iterator[Hit]:
                 f"If they are right, look into the logs of {facts.host(int(pairs['src'][row]))} and "
                 f"{facts.host(int(pairs['dst'][row]))} for why DTLS does not begin.",
             ),
-            confidence=MEDIUM if seen and lasted[row] >= SURE else LOW,
+            ground=SILENCE if seen and lasted[row] >= SURE else GUESS,
             severity=ERROR if seen else WARNING,
             session=int(pairs["session_id"][row]),
             pair=int(pairs["pair_id"][row]),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose.facts import Facts, groups
-from stunpcap.diagnose.finding import MEDIUM, WARNING, Hit
+from stunpcap.diagnose.finding import SILENCE, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import agent, checks, foremost, unanswered
 from stunpcap.ice.columns import count_in
@@ -36,7 +36,7 @@ def dead_interface(facts: Facts) -> Iterator[Hit]:
     good = (pairs["responses_received"] > 0) & own
     silent = own & (pairs["requests_sent"] > 0) & (pairs["responses_received"] == 0)
     silent &= pairs["errors_received"] + pairs["other_address"] == 0
-    silent &= facts.in_session("pairs", facts.session_is("connected"))
+    silent &= facts.in_session("pairs", facts.working)
     works = (
         {
             (session, side, dst)
@@ -62,7 +62,7 @@ def dead_interface(facts: Facts) -> Iterator[Hit]:
             advice=(
                 f"The call does not need {here}. If its checks delay calls, keep the agent from using that interface.",
             ),
-            confidence=MEDIUM,
+            ground=SILENCE,
             session=session,
             pair=int(pairs["pair_id"][lead]),
             src=int(pairs["src"][lead]),
@@ -104,7 +104,7 @@ def ipv6_path_broken(facts: Facts) -> Iterator[Hit]:
                 f"Look at the route of IPv6 between {facts.host(int(pairs['src'][lead]))} and "
                 f"{facts.host(int(pairs['dst'][lead]))}; the call itself does not need it.",
             ),
-            confidence=MEDIUM,
+            ground=SILENCE,
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
             src=int(pairs["src"][lead]),

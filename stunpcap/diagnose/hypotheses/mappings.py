@@ -8,7 +8,7 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.facts import Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SEEN, SILENCE, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import checks, unanswered
 from stunpcap.schema import FINGERPRINT, MAPPING
@@ -67,7 +67,7 @@ def _told_mappings(facts: Facts) -> Iterator[Hit]:
                 ],
                 advice=_behind_symmetric(facts, base),
                 # A peer may have been told through a relay, or late, after the NAT forgot: servers are surer.
-                confidence=LOW if agreed else MEDIUM,
+                ground=GUESS if agreed else INFERRED,
                 session=session,
                 src=base,
                 time=int(mappings["first_time"][first]),
@@ -100,7 +100,7 @@ def _seen_outside(facts: Facts) -> Iterator[Hit]:
                 for row in rows[:4]
             ],
             advice=_behind_symmetric(facts, int(pairs["src"][first])),
-            confidence=MEDIUM,
+            ground=INFERRED,
             session=int(pairs["session_id"][first]),
             src=int(pairs["src"][first]),
             time=int(pairs["first_time"][rows].min()),
@@ -171,7 +171,8 @@ def no_hairpin(facts: Facts) -> Iterator[Hit]:
             )
             if failed
             else (),
-            confidence=MEDIUM,
+            ground=SILENCE,
+            rows=tuple(rows.tolist()),
             severity=ERROR if failed else WARNING,
             session=session,
             pair=int(pairs["pair_id"][lead]),
@@ -224,7 +225,7 @@ def alg_rewrite(facts: Facts) -> Iterator[Hit]:
                     f"On the routers between {facts.host(src)} and {facts.host(dst)}, switch off SIP ALG and "
                     "inspection of STUN; or use TURN over TLS, which nobody on the way can read.",
                 ),
-                confidence=HIGH if both[first] else MEDIUM if len(rows) > 1 else LOW,
+                ground=SEEN if both[first] else INFERRED if len(rows) > 1 else GUESS,
                 session=session if session > 0 else MISSING,
                 src=src,
                 dst=dst,

@@ -14,7 +14,7 @@ import numpy as np
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.clients import during, sessions_of_hosts
 from stunpcap.diagnose.facts import SECOND, Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, INFO, LOW, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, INFO, SEEN, SILENCE, WARNING, Evidence, Ground, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import Ints
 from stunpcap.schema import CARRIER
@@ -75,7 +75,7 @@ def _unresolved(facts: Facts, rows: Ints, session: int) -> Hit:
     questions = int(names["asked"][rows].sum())
     announced = _announced(facts, rows)
     what = f"the name {_name(facts, lead)}" if len(rows) == 1 else f"{len(rows)} names, {_name(facts, lead)} the first"
-    severity, confidence, after = _weight(facts, lead, session)
+    severity, ground, after = _weight(facts, lead, session)
     return Hit(
         summary=f"{asker} asks over mDNS for {what} ({questions} question{'s' if questions > 1 else ''}), and nobody "
         f"answers: candidates with such names lead nowhere.{after}",
@@ -100,7 +100,7 @@ def _unresolved(facts: Facts, rows: Ints, session: int) -> Hit:
                 "them: host firewalls, client isolation of wireless networks, IGMP snooping.",
             ),
         ),
-        confidence=HIGH if announced else confidence,
+        ground=SEEN if announced else ground,
         severity=severity,
         session=session,
         src=int(names["asked_by"][lead]),
@@ -108,19 +108,19 @@ def _unresolved(facts: Facts, rows: Ints, session: int) -> Hit:
     )
 
 
-def _weight(facts: Facts, row: int, session: int) -> tuple[int, int, str]:
+def _weight(facts: Facts, row: int, session: int) -> tuple[int, Ground, str]:
     """How bad it is, how sure, and what came after: with other candidates a call may well have connected."""
     if session != MISSING:
         worked = not facts.not_working[session - 1]
-        return (INFO if worked else WARNING), MEDIUM, " Other candidates were checked all the same."
+        return (INFO if worked else WARNING), SILENCE, " Other candidates were checked all the same."
     names, flows, address_of = facts["names"], facts["flows"], facts.host_of
     own = (flows["vantage"] == names["vantage"][row]) & (flows["carrier"] == CARRIER.index("plain"))
     mine = np.flatnonzero(own & (facts.pools.endpoints.words[flows["src"], 4] != MDNS))
     seen_here = address_of[flows["src"][mine]] == address_of[names["asked_by"][row]]
     pairs = facts["pairs"]
     if not seen_here.any() and (pairs["vantage"] == names["vantage"][row]).any():
-        return WARNING, LOW, " Its own checks are not captured here."
-    return ERROR, MEDIUM, " No check from it was captured."
+        return WARNING, GUESS, " Its own checks are not captured here."
+    return ERROR, SILENCE, " No check from it was captured."
 
 
 def _announced(facts: Facts, rows: Ints) -> list[Evidence]:

@@ -9,7 +9,7 @@ import numpy as np
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.exchanges import Index, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, SEEN, SILENCE, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, find, group, maximum_in, minimum_in
@@ -47,7 +47,7 @@ def media_one_way(facts: Facts) -> Iterator[Hit]:
     at its sender and at `a=sendrecv` in its description.
     """
     streams = facts["streams"]
-    known = (streams["session_id"] >= 1) & facts.in_session("streams", facts.session_is("connected"))
+    known = (streams["session_id"] >= 1) & facts.in_session("streams", facts.working)
     known &= ~facts.in_session("streams", tagged(facts, "one-way capture"))
     rows = np.flatnonzero(known)
     if not len(rows):
@@ -134,7 +134,7 @@ def _one_way(facts: Facts, row: int, mine: Ints, packets: Ints, media: bool, las
         + (", though it was sent." if len(elsewhere) else ", and no report on what it receives." if media else "."),
         evidence=evidence,
         advice=steps,
-        confidence=HIGH if len(elsewhere) else MEDIUM,
+        ground=SEEN if len(elsewhere) else SILENCE,
         session=session,
         pair=int(streams["pair_id"][row]),
         src=silent,
@@ -212,7 +212,7 @@ def media_off_pair(facts: Facts) -> Iterator[Hit]:
                 f"Look which pair the agent at {facts.host(src)} believes to be selected (getStats(), its log), and "
                 "why it does not use the nominated one.",
             ),
-            confidence=HIGH,
+            ground=SEEN,
             session=session,
             pair=int(streams["pair_id"][row]),
             src=src,

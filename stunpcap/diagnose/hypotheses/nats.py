@@ -11,7 +11,7 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.facts import Facts, Mask, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, WARNING, Hit
+from stunpcap.diagnose.finding import ERROR, INFERRED, SEEN, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import checks, frames_of, unanswered
 from stunpcap.schema import OUTCOME, TRANSACTION_KIND
@@ -76,7 +76,7 @@ def one_way_nat(facts: Facts) -> Iterator[Hit]:
             )
         tried = back >= 0 and int(pairs["requests_sent"][back]) > 0
         rescued = tried and int(pairs["responses_received"][back]) > 0
-        working = bool(facts.session_is("connected")[session - 1])
+        working = bool(facts.working[session - 1])
         if rescued and working:
             end = f"A peer-reflexive pair rescued the call: checks from {b} to {y} are answered."
         elif tried:
@@ -100,14 +100,24 @@ def one_way_nat(facts: Facts) -> Iterator[Hit]:
             f"ICE must discard it (RFC 8445 section 7.2.5.2.1). {end}{alone}",
             evidence=evidence,
             advice=() if working else _mend(facts, here, asked, seen, tried, arrived > 0),
-            confidence=HIGH if arrived else MEDIUM,
+            ground=SEEN if arrived else INFERRED,
             severity=WARNING if working else ERROR,
             session=session,
             pair=int(pairs["pair_id"][back if back >= 0 else in_named]) if max(back, in_named) >= 0 else MISSING,
             src=here,
             dst=seen,
             time=int(table["first_time"][first]),
+            rows=_between(facts, session, here, (asked, seen)),
         )
+
+
+def _between(facts: Facts, session: int, here: int, there: tuple[int, int]) -> tuple[int, ...]:
+    """Rows of `pairs` of a session between an endpoint and the hosts of two others, whatever their ports."""
+    pairs, host = facts["pairs"], facts.host_of
+    mine = pairs["session_id"] == session
+    ours, theirs = (np.isin(host[pairs[end]], host[list(there)]) for end in ("dst", "src"))
+    own, back = (host[pairs[end]] == host[here] for end in ("src", "dst"))
+    return tuple(np.flatnonzero(mine & ((own & ours) | (back & theirs))).tolist())
 
 
 def _outcome(facts: Facts, here: int, rescued: bool, tried: bool, arrived: bool) -> str:
@@ -174,7 +184,7 @@ def asymmetric_response(facts: Facts) -> Iterator[Hit]:
     """
     table = facts["transactions"]
     odd = (table["outcome"] == OTHER_ADDRESS) & np.isin(table["kind"], CHECKS) & (table["session_id"] > 0)
-    connected = facts.session_is("connected")
+    connected = facts.working
     for rows in groups(odd, table["session_id"], table["src"], table["dst"]):
         first = int(rows[0])
         session = int(table["session_id"][first])
@@ -200,10 +210,11 @@ def asymmetric_response(facts: Facts) -> Iterator[Hit]:
                 )
             ],
             advice=() if working else ("See one-way-nat: stunpcap explain one-way-nat",),
-            confidence=HIGH,
+            ground=SEEN,
             severity=WARNING if working else ERROR,
             session=session,
             src=answered_from if answered_from != dst else dst,
             dst=answered_to if answered_from == dst else src,
             time=int(table["first_time"][first]),
+            rows=(int(facts.directed.of_transaction[first]),),
         )

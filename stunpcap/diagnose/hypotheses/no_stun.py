@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose.facts import Facts
-from stunpcap.diagnose.finding import HIGH, INFO, Evidence, Hit
+from stunpcap.diagnose.finding import INFO, SEEN, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.schema import CARRIER
 from stunpcap.words import many
@@ -56,7 +56,7 @@ def no_stun(facts: Facts) -> Iterator[Hit]:
                 "If this was taken there, see that it was the interface of the call, and that the application asks for "
                 "a connection at all: chrome://webrtc-internals tells.",
             ),
-            confidence=HIGH,
+            ground=SEEN,
             time=int(vantages["first_time"][row]),
         )
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from stunpcap.diagnose.exchanges import checks_of, cut_short, end_at, start_seen, tagged
+from stunpcap.diagnose.exchanges import checks_of, cut_short, end_at, tagged
 from stunpcap.diagnose.facts import SECOND, Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, INFO, LOW, MEDIUM, WARNING, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, INFO, SEEN, SILENCE, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, first_of, group, pick
@@ -49,7 +49,7 @@ def never_nominated(facts: Facts) -> Iterator[Hit]:
     both = facts.has("pairs", "state", "succeeded") & (pick(pairs["state"], facts.reverse) == pairs["state"])
     waiting = facts.session_is("checking") & ~tagged(facts, "one-way capture") & ~tagged(facts, "only responses")
     waiting &= ~tried[1:] & ~cut_short(facts)
-    begun = start_seen(facts, checks)
+    begun = facts.begin_seen
     since = np.full(len(pairs), NEVER, np.int64)
     np.minimum.at(since, checks.pair[checks.succeeded], checks.response_time[checks.succeeded])
     since = np.maximum(since, pick(since, facts.reverse, NEVER))
@@ -89,7 +89,7 @@ def never_nominated(facts: Facts) -> Iterator[Hit]:
                 "See that both agents agree on their roles: whoever made the offer controls, unless the other is "
                 "ICE-lite.",
             ),
-            confidence=LOW if before else HIGH if waited[row] >= SURE else MEDIUM,
+            ground=GUESS if before else SEEN if waited[row] >= SURE else SILENCE,
             session=number,
             pair=int(pairs["pair_id"][row]),
             src=src,
@@ -125,9 +125,7 @@ def late_nomination(facts: Facts) -> Iterator[Hit]:
     wait = np.where(
         nominated >= 0, pick(checks.response_time[good], nominated, 0) - checks.response_time[good[first]], 0
     )
-    late = np.flatnonzero(
-        (wait >= LATE) & facts.session_is("connected", "disconnected")[checks.session[good[first]] - 1]
-    )
+    late = np.flatnonzero((wait >= LATE) & facts.once_connected[checks.session[good[first]] - 1])
     told: set[int] = set()
     for number in late[np.argsort(-wait[late], kind="stable")].tolist():
         begin, end = int(good[first[number]]), int(good[nominated[number]])
@@ -158,7 +156,7 @@ def late_nomination(facts: Facts) -> Iterator[Hit]:
                 f"Look into the log of the agent at {facts.host(src)} for what it waits for before it nominates; "
                 "candidates that lead nowhere (VPN and container interfaces) are the usual reason.",
             ),
-            confidence=HIGH,
+            ground=SEEN,
             session=session,
             pair=int(pairs["pair_id"][row]),
             src=src,
@@ -204,7 +202,7 @@ def pair_switched(facts: Facts) -> Iterator[Hit]:
                 facts.show(f"{ends[0]} is nominated", old, *_first_success(facts, old, nominating=True)),
                 facts.show(f"{ends[1]} is nominated {after} later", new, *_first_success(facts, new, nominating=True)),
             ),
-            confidence=HIGH,
+            ground=SEEN,
             session=int(pairs["session_id"][new]),
             pair=int(pairs["pair_id"][new]),
             time=int(when[new]),

@@ -8,7 +8,7 @@ import numpy as np
 
 from stunpcap.diagnose.clients import clients_said
 from stunpcap.diagnose.facts import Facts, groups
-from stunpcap.diagnose.finding import INFO, MEDIUM, Hit
+from stunpcap.diagnose.finding import INFERRED, INFO, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import Ints
 from stunpcap.schema import OPAQUE
@@ -72,7 +72,7 @@ def _opaque(facts: Facts, rows: Ints) -> Hit:
             f"To see inside, capture beyond the relay (at the peer, or the outside of {server}), or name the server "
             'once without TLS:\n    iceServers: [{urls: "turn:SERVER:3478", username: "USER", credential: "PASSWORD"}]',
         ),
-        confidence=MEDIUM,
+        ground=INFERRED,
         src=int(flows["src"][lead]),
         dst=int(flows["dst"][lead]),
         time=int(flows["first_time"][lead]),

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from stunpcap.diagnose import advice
-from stunpcap.diagnose.facts import Facts, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, LOW, MEDIUM, Evidence, Hit
+from stunpcap.diagnose.facts import SECOND, Facts, groups
+from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SAID, SEEN, SILENCE, Evidence, Ground, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import answered, checks, foremost, frames_of, others, transport, unanswered, way
 from stunpcap.ice.columns import Ints, count_in, pick
 from stunpcap.schema import PATH
 from stunpcap.table import MISSING
+from stunpcap.words import many
 
 LOST = PATH.index("lost")
-FEW = 3
-"""Unanswered checks that make a direction worth a word before it has failed."""
+RATE = 2 * SECOND
+"""Senders of ICMP errors limit their rate (RFC 1812 section 4.3.2.8)."""
 
 
 @rule("one-way-loss", ERROR, "RFC 8445 section 7.2.5", "RFC 8489 section 6.2.1")
@@ -42,8 +45,8 @@ def one_way_loss(facts: Facts) -> Iterator[Hit]:
     pairs = facts["pairs"]
     works_back = pick(pairs["responses_received"], facts.reverse, 0) > 0
     silent = (pairs["responses_received"] + pairs["errors_received"] == 0) & (pairs["requests_sent"] > 0)
-    # A capture that ends early shows no end of the checks; a few in vain must do.
-    in_vain = facts.has("pairs", "state", "failed") | (pairs["unanswered"] >= FEW)
+    # A capture that ends early shows no end of the checks.
+    in_vain = facts.has("pairs", "state", "failed") | facts.in_vain
     dead = silent & works_back & in_vain & (pairs["other_address"] == 0)
     dead |= facts.has("pairs", "path", "lost") & works_back
     dead &= ~facts.is_nobody[pairs["src"]] & ~facts.is_nobody[pairs["dst"]]
@@ -54,12 +57,13 @@ def one_way_loss(facts: Facts) -> Iterator[Hit]:
         repeats = _checks_in_vain(facts, back)
         told = repeats is not None or int(pairs["path"][lead]) == LOST
         one_way = told or bool(facts.at_dst[lead])
-        said, steps, confidence = _loss(facts, rows, lead, told)
+        said, steps, ground = _loss(facts, rows, lead, told)
         yield Hit(
             summary=said,
             evidence=[one for one in (unanswered(facts, lead), answered(facts, back), repeats) if one],
             advice=steps,
-            confidence=HIGH if repeats and not facts.at_dst[lead] else confidence,
+            ground=SEEN if repeats and not facts.at_dst[lead] else ground,
+            rows=tuple(rows.tolist()),
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
             time=int(pairs["first_time"][lead]),
@@ -68,7 +72,7 @@ def one_way_loss(facts: Facts) -> Iterator[Hit]:
         )
 
 
-def _loss(facts: Facts, rows: Ints, lead: int, told: bool) -> tuple[str, advice.Steps, int]:
+def _loss(facts: Facts, rows: Ints, lead: int, told: bool) -> tuple[str, advice.Steps, Ground]:
     """What is known of a silent direction, what to do, and how sure that is; it depends on where one stands."""
     pairs = facts["pairs"]
     src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
@@ -82,7 +86,7 @@ def _loss(facts: Facts, rows: Ints, lead: int, told: bool) -> tuple[str, advice.
                 f"Look for a firewall on {where} itself: the packets are on its interface, and its agent does not "
                 f"answer. Let UDP from {facts.host(src)} in.",
             ),
-            MEDIUM,
+            INFERRED,
         )
     look = advice.capture_next(where, f"to see whether packets from {facts.host(src)} arrive, and from which address")
     relay = advice.turn_relay("it goes around the path that is dead, whichever direction that is")
@@ -91,14 +95,14 @@ def _loss(facts: Facts, rows: Ints, lead: int, told: bool) -> tuple[str, advice.
             f"Packets from {here} do not reach {there}: {sent} without an answer, while those from {there} arrive and "
             f"are answered{more}.",
             advice.joined(advice.let_through(transport(facts, lead), here, there), look, relay),
-            facts.path_confidence(lead),
+            (SEEN, INFERRED, GUESS)[facts.path_confidence(lead)],
         )
     return (
         f"Checks from {here} to {there} have no answer ({sent}), while those from {there} arrive and are "
         f"answered{more}. Either they do not arrive, or they arrive from another address and the answers to that are "
         "lost: this capture cannot tell.",
         advice.joined(look, relay),
-        LOW,
+        GUESS,
     )
 
 
@@ -140,9 +144,9 @@ def no_answer(facts: Facts) -> Iterator[Hit]:
         pairs["responses_received"] + pairs["errors_received"] + pairs["icmp_received"] + pairs["other_address"] == 0
     )
     lively = count_in(number, count, ~silent | (pairs["requests_sent"] == 0)) > 0
-    gave_up = count_in(number, count, facts.has("pairs", "state", "failed")) > 0
+    tried = count_in(number, count, silent & facts.in_vain) > 0
     both = (count_in(number, count, facts.side == 0) > 0) & (count_in(number, count, facts.side == 1) > 0)
-    dead = facts.in_session("pairs", ~lively & gave_up & facts.not_working)
+    dead = facts.in_session("pairs", ~lively & tried & facts.not_working)
     for rows in groups(dead, pairs["session_id"]):
         lead = foremost(facts, rows)
         session = int(pairs["session_id"][lead])
@@ -171,7 +175,8 @@ def no_answer(facts: Facts) -> Iterator[Hit]:
                 else advice.capture_next(ends[1], "to see whether the checks arrive there"),
                 advice.turn_relay("it goes around a path that is closed between the two"),
             ),
-            confidence=MEDIUM,
+            ground=SILENCE,
+            rows=tuple(rows.tolist()),
             session=session,
             pair=int(pairs["pair_id"][lead]),
             time=int(pairs["first_time"][rows].min()),
@@ -195,26 +200,31 @@ def icmp_rejected(facts: Facts) -> Iterator[Hit]:
     What to try: the address in the finding is the device to look at. Let the direction named through there, or use a
     TURN relay.
     """
-    pairs, table = facts["pairs"], facts["transactions"]
+    pairs, icmp = facts["pairs"], facts["icmp"]
     unheard = pairs["responses_received"] + pairs["errors_received"] + pairs["other_address"] == 0
-    refused = (pairs["icmp_received"] > 0) & unheard & facts.in_session("pairs", facts.not_working)
+    refusals = facts.refusals
+    refused = (np.bincount(refusals.row, minlength=len(pairs)) > 0) & unheard
+    refused &= facts.in_session("pairs", facts.not_working)
     for rows in groups(refused, pairs["session_id"], facts.side):
         lead = foremost(facts, rows)
-        own = facts.checks_of(lead)
-        quoted = own[table["icmp"][own] >= 0]
+        errors = refusals.of(rows)
+        own = refusals.of(np.array([lead]))
         src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
-        words = sorted({facts.word(text) for text in table["icmp"][quoted].tolist()})
-        said = " and ".join(words) or "an ICMP error"
-        from_peer = any(text.endswith(f" from {facts.host(dst)}") for text in words)
+        words = sorted(
+            {f"{facts.word(int(icmp['error'][at]))} from {facts.host(int(icmp['sender'][at]))}" for at in own}
+        )
+        said = " and ".join(words[:3])
+        sent = checks(int(pairs["requests_sent"][lead]))
+        from_peer = bool(icmp["from_dst"][own].all())
         device = "the host itself" if from_peer else "a router on the way"
         yield Hit(
             summary=f"Checks {way(facts, lead)} are refused: {said}, which is {device}{others(facts, rows)}.",
             evidence=[
                 facts.show(
-                    f"{len(quoted)} of {checks(int(pairs['requests_sent'][lead]))} {way(facts, lead)} drew {said}",
+                    f"{many(len(own), 'ICMP error')} on {sent} {way(facts, lead)}: {said}",
                     lead,
-                    *frames_of(table, "request_frame", quoted[:2]),
-                    *frames_of(table, "icmp_frame", quoted[:4]),
+                    *frames_of(facts["transactions"], "request_frame", facts.checks_of(lead)[:1]),
+                    *icmp["frame"][own[:4]].tolist(),
                 )
             ],
             advice=advice.joined(
@@ -227,10 +237,23 @@ def icmp_rejected(facts: Facts) -> Iterator[Hit]:
                 ),
                 advice.turn_relay("it goes around the router that refuses"),
             ),
-            confidence=HIGH,
+            ground=SAID,
+            rows=tuple(rows.tolist()),
+            checks=_explained(facts, rows, errors),
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
             src=src,
             dst=dst,
-            time=int(pairs["first_time"][lead]),
+            time=int(icmp["time"][errors].min()),
         )
+
+
+def _explained(facts: Facts, rows: Ints, errors: Ints) -> int:
+    """How many checks ICMP errors account for: hosts and routers send one a second, or fewer, for many packets."""
+    table, times = facts["transactions"], np.sort(facts["icmp"]["time"][errors])
+    sent = np.concatenate([table["first_time"][facts.checks_of(row)] for row in rows.tolist()])
+    after = np.searchsorted(times, sent)
+    gap = np.minimum(
+        np.abs(times[np.minimum(after, len(times) - 1)] - sent), np.abs(times[np.maximum(after - 1, 0)] - sent)
+    )
+    return int(np.count_nonzero(gap <= RATE))

@@ -9,7 +9,7 @@ import numpy as np
 from stunpcap.diagnose import servers
 from stunpcap.diagnose.clients import Case, cases, seen
 from stunpcap.diagnose.facts import Facts
-from stunpcap.diagnose.finding import ERROR, HIGH, MEDIUM, Evidence, Hit
+from stunpcap.diagnose.finding import ERROR, INFERRED, SAID, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.turn_requests import MISMATCH, Requests, code_words, method_words
 from stunpcap.ice.columns import Ints
@@ -60,7 +60,7 @@ def turn_mismatch(facts: Facts) -> Iterator[Hit]:
             + ("" if method == "Allocate" else " What goes through that relay is dropped."),
             evidence=evidence,
             advice=servers.keep_mapping(facts.host(int(table["src"][lead])), server),
-            confidence=HIGH if moved or method == "Allocate" else MEDIUM,
+            ground=SAID if moved or method == "Allocate" else INFERRED,
             severity=requests.harm(case),
             session=case.session,
             src=int(table["src"][lead]),

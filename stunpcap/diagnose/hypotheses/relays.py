@@ -13,7 +13,7 @@ import numpy as np
 from stunpcap.diagnose import servers
 from stunpcap.diagnose.clients import Case, cases, clients_said, seen
 from stunpcap.diagnose.facts import SECOND, Facts
-from stunpcap.diagnose.finding import ERROR, HIGH, INFO, WARNING, Hit
+from stunpcap.diagnose.finding import ERROR, INFO, SAID, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.turn_requests import (
     CHALLENGE,
@@ -82,7 +82,7 @@ def turn_unauthorized(facts: Facts) -> Iterator[Hit]:
             advice=servers.credentials(server, user, realm, int(table["first_time"][lead]))
             if code == CHALLENGE
             else servers.fresh_nonces(server),
-            confidence=HIGH,
+            ground=SAID,
             severity=requests.harm(case),
             session=case.session,
             src=int(table["src"][lead]),
@@ -144,7 +144,7 @@ def turn_forbidden(facts: Facts) -> Iterator[Hit]:
                 (requests.answer(row) for row in case.rows.tolist()),
             ),
             advice=servers.allow_peers(server, ", ".join(peers) or "PEERS"),
-            confidence=HIGH,
+            ground=SAID,
             severity=severity,
             session=case.session,
             src=int(table["src"][lead]),
@@ -211,7 +211,7 @@ def _refused(facts: Facts, requests: Requests, case: Case, code: int) -> Hit:
             (requests.answer(row) for row in case.rows.tolist()),
         ),
         advice=servers.refused(code, server, alternate),
-        confidence=HIGH,
+        ground=SAID,
         severity=requests.harm(case),
         session=case.session,
         src=int(table["src"][lead]),

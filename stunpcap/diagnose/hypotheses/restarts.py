@@ -8,7 +8,7 @@ import numpy as np
 
 from stunpcap.diagnose.exchanges import Index, at_one_place, checks_of
 from stunpcap.diagnose.facts import SECOND, Facts
-from stunpcap.diagnose.finding import ERROR, HIGH, INFO, Hit
+from stunpcap.diagnose.finding import ERROR, INFO, SEEN, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, first_of
@@ -51,7 +51,7 @@ def ice_restart(facts: Facts) -> Iterator[Hit]:
                     int(sessions["first_frame"][number - 1]),
                 ),
             ),
-            confidence=HIGH,
+            ground=SEEN,
             session=number,
             time=begun,
         )
@@ -115,7 +115,7 @@ def ice_restart_incomplete(facts: Facts) -> Iterator[Hit]:
                 f"{facts.host(dst)}: it did not arrive, or was not set as its remote description.",
                 "See that the answer to it has new credentials, too, and is set at the other side.",
             ),
-            confidence=HIGH,
+            ground=SEEN,
             session=number,
             pair=int(pairs["pair_id"][row]),
             src=src,

@@ -8,7 +8,7 @@ import numpy as np
 
 from stunpcap.diagnose.exchanges import Checks, at_one_place, checks_at, checks_of, end_at, frames_of
 from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
-from stunpcap.diagnose.finding import HIGH, INFO, LOW, MEDIUM, WARNING, Hit
+from stunpcap.diagnose.finding import GUESS, INFERRED, INFO, SEEN, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
 from stunpcap.ice.columns import Ints, count_in, group, maximum_in, minimum_in, pick
@@ -94,7 +94,7 @@ def slow_checks(facts: Facts) -> Iterator[Hit]:
     np.minimum.at(best, agent[known], pairs["rtt_min_s"][known])
     trip = pairs["rtt_median_s"]
     slow = pairs["nominated"] & known & (trip >= TRIP_S) & (trip >= FAR_ABOVE * best[agent])
-    lively = facts.in_session("pairs", facts.session_is("connected", "disconnected"))
+    lively = facts.in_session("pairs", facts.once_connected)
     for rows in groups((late | holes | slow) & answered & lively, pairs["session_id"]):
         row = int(rows[np.lexsort((-found.between[rows], -wait[rows], ~late[rows]))[0]])
         own = checks_at(facts, checks, row)
@@ -128,7 +128,7 @@ def slow_checks(facts: Facts) -> Iterator[Hit]:
                 f"{facts.host(int(pairs['dst'][row]))} (mtr, in both directions); look for a link that is overloaded, "
                 "Wi-Fi, a detour through a VPN, or a path that opens only after a while.",
             ),
-            confidence=HIGH,
+            ground=SEEN,
             session=int(pairs["session_id"][row]),
             pair=int(pairs["pair_id"][row]),
             src=int(pairs["src"][row]),
@@ -155,7 +155,7 @@ def early_checks(facts: Facts) -> Iterator[Hit]:
     if not len(pairs):
         return
     found = _rows(facts, checks)
-    answered = (found.first_answer < NEVER) & facts.in_session("pairs", facts.session_is("connected", "disconnected"))
+    answered = (found.first_answer < NEVER) & facts.in_session("pairs", facts.once_connected)
     agent, agents = group(pairs["session_id"], np.asarray(facts.side, np.int64), pairs["vantage"])
     starts = minimum_in(agent, agents, pairs["first_time"], NEVER)
     peer = pick(starts[agent], facts.reverse, NEVER)
@@ -180,7 +180,7 @@ def early_checks(facts: Facts) -> Iterator[Hit]:
                     *frames_of(facts, checks.rows[own]),
                 ),
             ),
-            confidence=HIGH if facts.at_dst[row] else MEDIUM,
+            ground=SEEN if facts.at_dst[row] else INFERRED,
             session=int(pairs["session_id"][row]),
             pair=int(pairs["pair_id"][row]),
             src=src,
@@ -247,7 +247,7 @@ def gave_up_early(facts: Facts) -> Iterator[Hit]:
                 f"Let the agent at {facts.host(src)} go on for 39.5 s before it fails (RFC 8863): more transmissions, "
                 "or a longer timer. See that the application does not close the connection sooner.",
             ),
-            confidence=MEDIUM if sure else LOW,
+            ground=INFERRED if sure else GUESS,
             session=int(checks.session[at[0]]),
             pair=int(pairs["pair_id"][row]),
             src=src,

@@ -8,7 +8,7 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.facts import Facts, Mask, groups
-from stunpcap.diagnose.finding import ERROR, HIGH, INFO, LOW, MEDIUM, WARNING, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, INFO, RANGE, SEEN, SILENCE, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import agent, checks, foremost, others, unanswered, way
 from stunpcap.ice.columns import Ints, count_in, find, first_of, group
@@ -109,7 +109,8 @@ def relay_needed(facts: Facts) -> Iterator[Hit]:
                 "direct candidates are seen to be dead. STUN alone will not do: the outside addresses are known, were "
                 "tried, and nothing gets through to them"
             ),
-            confidence=HIGH if varies else MEDIUM,
+            ground=SEEN if varies else SILENCE,
+            rows=tuple(rows.tolist()),
             session=session,
             pair=int(pairs["pair_id"][lead]),
             time=int(pairs["first_time"][rows].min()),
@@ -188,7 +189,7 @@ def _asked_nobody(facts: Facts) -> Iterator[Hit]:
             advice=()
             if works
             else advice.stun_server("then each agent learns how it is seen from outside, and offers that"),
-            confidence=MEDIUM if behind_nat or works else LOW,
+            ground=INFERRED if behind_nat or works else GUESS,
             severity=INFO if works else ERROR,
             session=number,
             src=int(pairs["src"][lead]),
@@ -245,7 +246,7 @@ def _offered_own_only(facts: Facts) -> Iterator[Hit]:
             f"{facts.text(int(pairs['dst'][lead]))}{others(facts, rows)}.",
             evidence=[unanswered(facts, row) for row in rows[:3].tolist()],
             advice=advice.stun_server(f"then agent {whom} offers the address that it is seen as from outside"),
-            confidence=MEDIUM,
+            ground=RANGE,
             severity=ERROR,
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
@@ -279,7 +280,7 @@ def unroutable_candidate(facts: Facts) -> Iterator[Hit]:
             f"from {facts.text(int(pairs['src'][lead]))}, outside of its network or behind a NAT{others(facts, rows)}.",
             evidence=[unanswered(facts, row) for row in rows[:3].tolist()],
             advice=("Offer candidates that can be reached from there: from a STUN server, or a TURN relay.",),
-            confidence=MEDIUM,
+            ground=RANGE,
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
             src=int(pairs["src"][lead]),

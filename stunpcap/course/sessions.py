@@ -1,8 +1,7 @@
-"""How each session ended: roles, the nominated pair, and the state.
+"""The frame `sessions`: who took part, and how each session ended.
 
-A session is connected once a nomination was answered and the other agent's checks on that pair did not fail, or where
-protected media shows as much; disconnected if checks on the nominated pair went unanswered in the end; failed if no
-pair is left to try.
+A session is connected once a pair is known to be in use (`stunpcap.course.in_use`); closed if an agent then ended it;
+disconnected if the pair fell silent before that; failed if no pair is left to try.
 """
 
 from __future__ import annotations
@@ -11,35 +10,39 @@ from typing import Any
 
 import numpy as np
 
+from stunpcap.course.ending import Ending
+from stunpcap.course.in_use import InUse, stuck
+from stunpcap.course.liveness import Liveness
 from stunpcap.ice.columns import Ints, count_in, first_of, group, last_of, maximum_in, minimum_in, pick
 from stunpcap.ice.pairs import STATE, Directed
 from stunpcap.ice.sessions import Agents
 from stunpcap.ice.timers import SECOND
 from stunpcap.ice.transactions import OUT, Correlated
 from stunpcap.ice.ways import NEVER
+from stunpcap.media.followed import Followed
 from stunpcap.record import record
 from stunpcap.schema import DTLS, ROLE, SESSION_STATE
 from stunpcap.table import MISSING, NAT, Pools, Table
 
-DISCONNECTED_AFTER = 5 * SECOND
-"""Silence on the nominated pair, while checks go on, after which agents report `disconnected`."""
 LEVEL = {name: code for code, name in enumerate(SESSION_STATE)}
 HANDSHAKE = {name: code for code, name in enumerate(DTLS)}
 
 
 @record
-class Followed:
-    """What the pairs of each session carried; `stunpcap.media`, above this floor, knows."""
+class Course:
+    """What is known of the course of all sessions, for the frames and for the diagnosis."""
 
-    dtls: Any
-    """State of DTLS, as its own packets tell: codes of `schema.DTLS`."""
-    media_ab: Ints
-    """Packets of media from A to B."""
-    media_ba: Ints
+    used: InUse
+    live: Liveness
+    endings: dict[int, Ending]
+    begin_seen: Any
+    """For each session: its first checks were captured."""
+    agent_begin_seen: Any
+    """For each session and side: so were the agent's first check and what came before it."""
 
 
 def build_sessions(
-    correlated: Correlated, agents: Agents, directed: Directed, followed: Followed, pools: Pools
+    correlated: Correlated, agents: Agents, directed: Directed, followed: Followed, course: Course, pools: Pools
 ) -> Table:
     """The sessions frame."""
     table, pairs = correlated.table, directed.table
@@ -54,10 +57,11 @@ def build_sessions(
     )
     lead = rows[first_of(session, count, np.argsort(table["first_time"][rows], kind="stable"))]
     controlling, role_changes = _roles(table, agents, rows, session, count, pools)
-    nominated = _nominated(correlated, directed, agents, count)
+    used, nominated = course.used, course.used.nominated
     from_a = pick(directed.side, nominated) == 0
     nominated_src, nominated_dst = pick(pairs["src"], nominated), pick(pairs["dst"], nominated)
-    state = _states(correlated, agents, directed, nominated, followed, count)
+    state = _states(directed, course, followed, count)
+    ended = [course.endings.get(number) for number in range(count)]
     distinct, _ = group(pair_session, pairs["pair_id"])
     firsts = first_of(distinct, int(distinct.max(initial=-1)) + 1)
     return Table(
@@ -76,6 +80,13 @@ def build_sessions(
             "pairs": count_in(pair_session[firsts], count),
             "nominated_src": np.where(from_a, nominated_src, nominated_dst),
             "nominated_dst": np.where(from_a, nominated_dst, nominated_src),
+            "selected_src": used.a,
+            "selected_dst": used.b,
+            "selected_by": used.known_from,
+            "ended_by": _ended_by(ended, agents, pools),
+            "ended_how": np.array([MISSING if one is None else one.how for one in ended], np.int8),
+            "ended_time": np.array([NAT if one is None else one.time for one in ended], np.int64),
+            "begin_seen": course.begin_seen,
             "time_to_connect_s": _time_to_connect(table, rows, session, directed, count),
             "dtls": _with_inherited(followed.dtls, agents.restart_of),
             "media_ab_packets": followed.media_ab,
@@ -117,45 +128,6 @@ def _roles(table: Table, agents: Agents, rows: Ints, session: Ints, count: int, 
     return np.where(a, agents.ufrag_a, np.where(b, agents.ufrag_b, nobody)), changes
 
 
-def _nominated(correlated: Correlated, directed: Directed, agents: Agents, count: int) -> Ints:
-    """For each session a row of its nominated pair, -1 if there is none.
-
-    Of several nominated pairs it is the one nominated last: an agent that nominates aggressively goes on doing so on
-    the pair it chose.
-    """
-    table, pairs = correlated.table, directed.table
-    checks = np.flatnonzero(directed.of_transaction >= 0)
-    row = directed.of_transaction[checks]
-    back = directed.reverse[row]
-    counted = (
-        ~_stuck(directed, count)[agents.of_transaction[checks]]
-        & table["nominating"][checks]
-        & (table["outcome"][checks] == OUT["success"])
-        & (pairs["state"][row] == STATE["succeeded"])
-        & (pick(pairs["state"], back) != STATE["failed"])
-    )
-    checks, row = checks[counted], row[counted]
-    order = np.argsort(table["response_time"][checks], kind="stable")
-    chosen: Ints = pick(row, last_of(agents.of_transaction[checks], count, order))
-    return chosen
-
-
-def _stuck(directed: Directed, count: int) -> Any:
-    """For each session whether an agent has tried pairs of its own and all failed.
-
-    It has no valid pair then, whatever the other one nominates (RFC 8445 section 7.3.1.5): one that ignores
-    peer-reflexive candidates, say.  An ICE-lite agent tries none.  Where one capture was taken at the agent, others do
-    not count: behind a NAT an answer may look right that arrives from a wrong address.
-    """
-    pairs = directed.table
-    agent = (pairs["session_id"] - 1) * 2 + directed.side
-    told = count_in(agent, 2 * count, directed.at_src) > 0
-    counts = directed.at_src | ~told[agent]
-    tries = count_in(agent, 2 * count, counts) > 0
-    hopes = count_in(agent, 2 * count, counts & (pairs["state"] != STATE["failed"])) > 0
-    return (tries & ~hopes).reshape(count, 2).any(axis=1)
-
-
 def _time_to_connect(table: Table, rows: Ints, session: Ints, directed: Directed, count: int) -> Any:
     """Seconds from the first check to the answer to the first nomination.
 
@@ -178,9 +150,7 @@ def _with_inherited(dtls: Any, restart_of: Ints) -> Any:
     return dtls[source]
 
 
-def _states(
-    correlated: Correlated, agents: Agents, directed: Directed, nominated: Ints, followed: Followed, count: int
-) -> Any:
+def _states(directed: Directed, course: Course, followed: Followed, count: int) -> Any:
     """How each session ended.
 
     Its own DTLS counts, not that of the session that it restarted.
@@ -192,41 +162,28 @@ def _states(
     # A pair that works in both directions, or in the only one that is checked, waits for its nomination.
     works = pairs["state"] == STATE["succeeded"]
     works &= pick(pairs["state"], directed.reverse) != STATE["failed"]
-    works &= ~_stuck(directed, count)[pair_session]
+    works &= ~stuck(directed, count)[pair_session]
     succeeded = count_in(pair_session, count, works) > 0
-    connected = (nominated >= 0) | (followed.dtls == HANDSHAKE["done"])
+    connected = course.used.known | (followed.dtls == HANDSHAKE["done"])
     connected |= (followed.media_ab > 0) & (followed.media_ba > 0)
     state = np.full(count, LEVEL["checking"], np.int8)
     state[failed & ~trying & ~succeeded] = LEVEL["failed"]
     state[connected] = LEVEL["connected"]
-
-    state[connected & _gone(correlated, directed, nominated, count)] = LEVEL["disconnected"]
+    died = count_in(pair_session, count, course.live.dead) > 0
+    state[connected & died] = LEVEL["disconnected"]
+    ended = np.zeros(count, np.bool_)
+    ended[list(course.endings)] = True
+    state[connected & ended] = LEVEL["closed"]
     return state
 
 
-def _gone(correlated: Correlated, directed: Directed, nominated: Ints, count: int) -> Any:
-    """Whether in either direction of the nominated pair all checks after the last answer stayed without one."""
-    table, pairs = correlated.table, directed.table
-    session_of = np.full(len(pairs), -1, np.int64)
-    for rows in (nominated, pick(directed.reverse, nominated)):
-        has = rows >= 0
-        session_of[rows[has]] = np.flatnonzero(has)
-    checks = np.flatnonzero(directed.of_transaction >= 0)
-    row = directed.of_transaction[checks]
-    checks, row = checks[session_of[row] >= 0], row[session_of[row] >= 0]
-    good = table["outcome"][checks] == OUT["success"]
-    last_good = maximum_in(row[good], len(pairs), table["response_time"][checks][good], NAT)
-    silent = np.isin(table["outcome"][checks], [OUT["unanswered"], OUT["icmp"]])
-    silent &= table["first_time"][checks] > last_good[row]
-    last_silent = maximum_in(row[silent], len(pairs), table["last_time"][checks][silent], NAT)
-    gone = (
-        (count_in(row[silent], len(pairs)) >= 2)
-        & (last_good > NAT)
-        & (last_silent - np.maximum(last_good, 0) >= DISCONNECTED_AFTER)
+def _ended_by(ended: list[Ending | None], agents: Agents, pools: Pools) -> Ints:
+    """The ufrag of who ended each session; empty if nobody did."""
+    nobody = pools.texts.number("")
+    names = (agents.ufrag_a, agents.ufrag_b)
+    return np.array(
+        [nobody if one is None else max(int(names[one.side][row]), MISSING) for row, one in enumerate(ended)], np.int64
     )
-    result = np.zeros(count, np.bool_)
-    result[session_of[gone & (session_of >= 0)]] = True
-    return result
 
 
 def _vantages(table: Table, rows: Ints, session: Ints, count: int, pools: Pools) -> Ints:

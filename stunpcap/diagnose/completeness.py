@@ -1,0 +1,94 @@
+"""How complete the captures are, and what that takes from findings that rest on something missing.
+
+What was not captured is not absent.  A capture of one direction tells nothing by silence; one that lacks packets in its
+middle tells less; and who was never heard of may not have been captured.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from stunpcap.diagnose.facts import SECOND, Facts
+from stunpcap.diagnose.finding import GUESS, HIGH, INFERRED, LOW, MEDIUM, SILENCE, Hit
+from stunpcap.ice.columns import Ints, count_in, find, group
+from stunpcap.ice.transactions import OUT
+from stunpcap.record import record
+
+EDGE = 2 * SECOND
+"""Answers so soon after the beginning may be to requests from before it."""
+MISSED = 3
+"""Answers without requests in the middle of a capture, from which on packets were missed."""
+SHARE = 0.02
+"""The part of all answers that lack their request, or of the other way about, from which on silence tells little."""
+
+
+@record
+class OneDirection:
+    """What shows that a capture holds one direction only."""
+
+    answers: Ints
+    """Transactions: answers to requests that were not captured."""
+    senders: Ints
+    """Endpoints whose packets were."""
+
+
+class Completeness:
+    """What each capture misses."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    @functools.cached_property
+    def orphans(self) -> dict[int, tuple[int, int]]:
+        """Capture -> answers in its middle to requests that were not captured, and all answers on the same ways.
+
+        Only ways count on which requests were captured before: others may be captured in one direction only.
+        """
+        facts = self.facts
+        table = facts["transactions"]
+        if not len(table):
+            return {}
+        orphan = table["outcome"] == OUT["orphan"]
+        way, count = group(table["vantage"], table["src"], table["dst"], table["transport"])
+        answered = np.isin(table["outcome"], [OUT["success"], OUT["error"]])
+        some = count_in(way, count, answered) > 0
+        starts = dict(zip(facts["vantages"]["vantage"].tolist(), facts["vantages"]["first_time"].tolist(), strict=True))
+        found: dict[int, tuple[int, int]] = {}
+        for number, start in starts.items():
+            here = (table["vantage"] == number) & some[way] & (table["first_time"] > start + EDGE)
+            missing, all_ = int(np.count_nonzero(here & orphan)), int(np.count_nonzero(here & (orphan | answered)))
+            if missing >= MISSED and missing >= SHARE * all_:
+                found[number] = missing, all_
+        return found
+
+    @functools.cached_property
+    def one_direction(self) -> dict[int, OneDirection]:
+        """Captures that hold one direction only of all that carries STUN, though the other existed."""
+        facts = self.facts
+        flows, table = facts["flows"], facts["transactions"]
+        stun = np.flatnonzero(facts.has("flows", "carrier", "plain") & (flows["stun"] + flows["channel"] > 0))
+        way = [flows[name] for name in ("vantage", "src", "dst", "transport")]
+        mirror = [flows[name][stun] for name in ("vantage", "dst", "src", "transport")]
+        paired = find(mirror, way) >= 0
+        orphan = table["outcome"] == OUT["orphan"]
+        found: dict[int, OneDirection] = {}
+        for number in facts["vantages"]["vantage"][facts["vantages"]["stun_messages"] > 0].tolist():
+            here = flows["vantage"][stun] == number
+            answers = np.flatnonzero(orphan & (table["vantage"] == number))
+            if here.any() and not paired[here].any() and len(answers):
+                found[number] = OneDirection(answers, flows["src"][stun[here]])
+        return found
+
+    def limit(self, hit: Hit, vantage: str) -> int:
+        """The most that a finding may be sure of, by what the captures miss; only what rests on silence is touched."""
+        if hit.ground not in (SILENCE, GUESS, INFERRED):
+            return HIGH
+        number = self.facts.pools.texts.number(vantage)
+        if number in self.one_direction:
+            return LOW
+        if number in self.orphans:
+            missing, all_ = self.orphans[number]
+            return LOW if missing >= 0.1 * all_ else MEDIUM
+        return HIGH
