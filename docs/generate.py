@@ -42,6 +42,10 @@ ROWS = {
     "created again after that.",
     "channels": "A row for each channel of an allocation and what it was bound to; a new row after it expired.",
     "flows": "A row for each direction of each UDP or TCP flow, STUN or not, and of each flow inside TURN.",
+    "stages": "A row for each stage of each session, and each agent or direction in it: what happened, before "
+    "anything is explained.",
+    "icmp": "A row for each ICMP error that quotes a packet of UDP or TCP: who refused what, and of which "
+    "pair that tells.",
     "mappings": "A row for each way that a server or a peer saw a local address: the NATs in front of it.",
     "dtls": "A row for each DTLS record of a handshake or an alert, and for the first protected ones; "
     "[media](media.md) says what can be seen of them.",

@@ -16,7 +16,7 @@ from stunpcap.summary import Summary, summarise
 from stunpcap.summary.model import Direction, Pair, Session
 from stunpcap.summary.pairs_text import kind_of, mark_of
 from stunpcap.summary.terminal import Paper, can_show, safe
-from stunpcap.summary.text import STATE, damage_said, draw, draw_short, names_of, place_said
+from stunpcap.summary.text import damage_said, draw, draw_short, names_of, place_said
 from stunpcap.summary.text_findings import cause_of
 from stunpcap.summary.text_network import traffic_said
 from stunpcap.summary.words import clock, seconds
@@ -70,7 +70,7 @@ def as_html(trace: Trace) -> str:
     """The overview for a notebook: captures, sessions, and what explains the worst sessions, with their pairs."""
     found = summarise(trace)
     parts = [*_captures(found), *_sessions(found)]
-    for session in [one for one in found.sessions if one.state != "connected"][:WORST] or found.sessions[:1]:
+    for session in [one for one in found.sessions if one.tone != "good"][:WORST] or found.sessions[:1]:
         parts += _verdict(session)
         parts += _pairs(session, several=len(found.captures) > 1)
     return f'<div class="stunpcap"><style>{_STYLE}</style>{"".join(parts)}</div>'
@@ -117,9 +117,8 @@ def _captures(found: Summary) -> list[str]:
     return parts
 
 
-def _state(state: str, words: str) -> str:
-    style = STATE[state]
-    return f'<span class="{style}">{TONES[style].glyph} {_text(words)}</span>'
+def _state(tone: str, words: str) -> str:
+    return f'<span class="{tone}">{TONES[tone].glyph} {_text(words)}</span>'
 
 
 def _sessions(found: Summary) -> list[str]:
@@ -135,7 +134,7 @@ def _sessions(found: Summary) -> list[str]:
             _row(
                 (
                     str(session.session_id),
-                    _state(session.state, session.said),
+                    _state(session.tone, session.said),
                     f"{escape(a)} ⇄ {escape(b)}",
                     f"{session.pair_count:,}",
                     f"{session.checks:,}",

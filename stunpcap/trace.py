@@ -37,7 +37,7 @@ class Trace:
     Attributes
     ----------
     messages, transactions, sessions, pairs, evidence, candidates, allocations, permissions, channels, flows, dtls,
-    handshakes, streams, activity, names, mappings, findings, vantages, defects : pandas.DataFrame
+    handshakes, streams, activity, names, stages, icmp, mappings, findings, vantages, defects : pandas.DataFrame
         The frames; docs/frames.md says what is in them.
     """
 
@@ -151,6 +151,16 @@ class Trace:
     def mappings(self) -> pd.DataFrame:
         """A row for each way that somebody saw a local address."""
         return self._frame("mappings")
+
+    @property
+    def stages(self) -> pd.DataFrame:
+        """The course of each session, stage by stage: what happened, before anything is explained."""
+        return self._frame("stages")
+
+    @property
+    def icmp(self) -> pd.DataFrame:
+        """ICMP errors, one a row: who refused which packet, and which pair that tells of."""
+        return self._frame("icmp")
 
     @property
     def findings(self) -> pd.DataFrame:

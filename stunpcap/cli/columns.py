@@ -185,6 +185,8 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "permissions": ("first_frame", "relayed", "peer", "state", "error_code", "refreshes", "created", "expires"),
     "channels": ("first_frame", "channel", "relayed", "peer", "state", "error_code", "refreshes", "created"),
     "findings": ("session_id", "severity", "name", "src", "dst", "confidence", "part", "summary", "frames", "pair_id"),
+    "stages": ("session_id", "stage", "agent", "status", "since", "why", "src", "dst", "first_frame", "until"),
+    "icmp": ("frame", "time", "error", "sender", "src", "dst", "quoted", "session_id", "pair_id"),
     "mappings": ("first_frame", "base", "dst", "mapped", "behaviour", "port_kept", "session_id"),
     "vantages": (
         "vantage",
@@ -219,6 +221,8 @@ ESSENTIAL = {
     "permissions": 4,
     "channels": 5,
     "findings": 6,
+    "stages": 6,
+    "icmp": 6,
     "mappings": 5,
     "vantages": 5,
     "defects": 5,
@@ -238,6 +242,8 @@ STACKED: dict[str, tuple[str, ...]] = {
     "activity": ("src", "dst"),
     "sessions": ("nominated_src", "nominated_dst"),
     "allocations": ("client", "relayed"),
+    "stages": ("src", "dst"),
+    "icmp": ("src", "dst"),
     "mappings": ("base", "dst", "mapped"),
     "candidates": ("address", "base"),
 }

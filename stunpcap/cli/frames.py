@@ -40,6 +40,16 @@ HELP = {
         "Print the candidate pairs: a row for each direction, with its checks and what came of them.",
         "stunpcap pairs call.pcapng --session 2",
     ),
+    "stages": (
+        "The course of each session, stage by stage.",
+        "Print the course of each session: gathering, checks, ICE, DTLS, media and its end, each with its status.",
+        "stunpcap stages call.pcapng --session 1",
+    ),
+    "icmp": (
+        "ICMP errors, and the pairs they are about.",
+        "Print the ICMP errors: who refused which packet, whatever it held, and of which pair.",
+        "stunpcap icmp call.pcapng --columns frame,error,sender,src,dst,quoted",
+    ),
     "evidence": (
         "What tells whether packets arrived.",
         "Print the evidence on each direction of each pair: what tells that packets arrived, or that they did not.",

@@ -11,7 +11,7 @@ from stunpcap.cli.output import write
 from stunpcap.summary.model import Session, Summary
 from stunpcap.summary.pairs_text import pair_table
 from stunpcap.summary.terminal import Paper, paper_for, safe
-from stunpcap.summary.text import STATE, names_of
+from stunpcap.summary.text import names_of
 from stunpcap.summary.text_findings import cause_of
 from stunpcap.summary.words import clock, seconds
 from stunpcap.words import many
@@ -62,7 +62,7 @@ class Lines:
         a, b = names_of(session)
         symbol = self._paper.symbol
         said = safe(session.said.replace(" when the capture ended", ""))
-        yield ("state",), said, f"{symbol(STATE[session.state])} {said}  ({a} {symbol('with')} {b})"
+        yield ("state",), said, f"{symbol(session.tone)} {said}  ({a} {symbol('with')} {b})"
         for pair in session.pairs if few else ():
             for way in (pair.a_to_b, pair.b_to_a):
                 if way:
@@ -139,7 +139,7 @@ def draw(summary: Summary, paper: Paper, height: int) -> list[str]:
 
 def _session(session: Session, paper: Paper) -> Iterator[str]:
     a, b = names_of(session)
-    tone = STATE[session.state]
+    tone = session.tone
     said = session.said.replace(" when the capture ended", "")
     head = f"Session {session.session_id}  {paper.symbol(tone)} {safe(said)}  ({a} {paper.symbol('with')} {b})"
     yield paper.style("failed" if tone == "bad" else tone, paper.fit(head, paper.width))

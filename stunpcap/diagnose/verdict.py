@@ -59,7 +59,9 @@ def decide(facts: Facts, findings: Sequence[Finding]) -> tuple[list[Finding], di
         for finding, _ in candidates:
             if finding is not cause and finding.name not in BESIDE:
                 finding.part = CONSEQUENCE
-        rulings = list(rivals_of(facts, cause))
+        # What holds as well is no rival: it follows from the cause, or stands beside it.
+        held = {finding.name for finding, _ in candidates}
+        rulings = [one for one in rivals_of(facts, cause) if one.name not in held]
         _weigh(cause, rulings)
         result += _told(cause, rulings)
     return result, causes

@@ -31,7 +31,7 @@ CAUSES = 6
 """Root causes that are named; the others are put together."""
 UNITS = ((2 * 86400, 86400, "days"), (2 * 3600, 3600, "hours"), (300, 60, "minutes"), (0, 1, "seconds"))
 """From which span in seconds on, how many seconds, and the name."""
-ORDER = ("connected", "checking", "disconnected", "failed")
+ORDER = ("connected", "closed", "checking", "disconnected", "failed")
 
 COLUMNS: Columns = {
     "session_id": "int64",
@@ -179,7 +179,7 @@ def _lines(ax: Axes, data: pd.DataFrame, ground: Ground) -> str:
 def _said(row: dict[str, Any]) -> str:
     said = str(row["state"])
     if row["time_to_connect_s"] == row["time_to_connect_s"]:
-        said += f" after {seconds(row['time_to_connect_s'])}" if row["state"] == "connected" else ""
+        said += f" after {seconds(row['time_to_connect_s'])}" if row["state"] in ("connected", "closed") else ""
     return f"{said}: {legible(row['root_cause'], 40)}" if row["root_cause"] else said
 
 

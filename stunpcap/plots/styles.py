@@ -155,6 +155,7 @@ SESSION_STATES = {
     "failed": Style("failed", "bad", _RED, "X", "////", "--"),
     "checking": Style("checking", "open", _AMBER, "s", "..", ":"),
     "disconnected": Style("disconnected", "bad", _PURPLE, "D", "\\\\", "-."),
+    "closed": Style("closed", "good", _BLUE, "P", "xx", "-"),
 }
 """`sessions.state`."""
 

@@ -139,7 +139,7 @@ def _chosen(summary: Summary, details: int) -> tuple[Session, ...]:
 def _bad(session: Session) -> bool:
     """Whether a session failed, broke off, or connected in vain."""
     cause = cause_of(session)
-    return session.state in ("failed", "disconnected") or (cause is not None and cause.severity == "error")
+    return session.tone == "bad" or (cause is not None and cause.severity == "error")
 
 
 def _left_out(summary: Summary, told: Sequence[Session]) -> str:

@@ -11,7 +11,7 @@ from stunpcap import plots
 from stunpcap.ladder import Ladder, build_ladder
 from stunpcap.ladder.model import FATES
 from stunpcap.plots.choose import BothWays, Way, asked_servers, both_ways, main_vantage
-from stunpcap.plots.styles import SESSION_STATES
+from stunpcap.plots.styles import TONES
 from stunpcap.report import saying, sheets
 from stunpcap.report.figures import Figures
 from stunpcap.report.findings import part_of
@@ -20,7 +20,8 @@ from stunpcap.report.model import Account, Cell, Chapter, Figure, Head, Look, Pa
 from stunpcap.report.pairs import pairs_sheet
 from stunpcap.summary.model import Session
 from stunpcap.summary.pairs_text import mark_of
-from stunpcap.summary.text_findings import cause_of
+from stunpcap.summary.stages import headline
+from stunpcap.summary.text_findings import cause_of, rivals_of
 from stunpcap.summary.words import DTLS_SAID, TAGS, clock, seconds
 from stunpcap.table import Table
 from stunpcap.words import many
@@ -53,7 +54,8 @@ def chapter_of(trace: Trace, session: Session, figures: Figures | None, say: Say
     pairs = both_ways(trace, session, None)
     cause = cause_of(session)
     story = None if cause is None else part_of(cause, vantages)
-    others = tuple(part_of(found, vantages) for found in session.findings if found is not cause)
+    rivals = rivals_of(session)
+    others = tuple(part_of(found, vantages) for found in session.findings if found is not cause and found not in rivals)
     lists = _accounts(pairs)
     return Chapter(
         number=session.session_id,
@@ -67,13 +69,14 @@ def chapter_of(trace: Trace, session: Session, figures: Figures | None, say: Say
         figures=() if figures is None else _figures(trace, session, pairs, story, figures, say),
         cause=story,
         findings=others,
+        rivals=tuple(part_of(found, vantages) for found in rivals),
         sheets=_sheets(trace, session, story, several),
     )
 
 
 def _looks(session: Session, cause: Part | None) -> tuple[Look, ...]:
     """Frames to open first: of the checks; where those worked and something after them did not, of that."""
-    if session.state == "connected" and cause is not None and cause.looks:
+    if session.state in ("connected", "closed") and cause is not None and cause.looks:
         return cause.looks
     return tuple(look_at(vantage, frames) for vantage, frames in session.frames.items())
 
@@ -82,12 +85,12 @@ def verdict_of(session: Session) -> Verdict:
     """How a session ended and why, as far as that is known."""
     cause = cause_of(session)
     # ICE can connect, and what comes after it fail.
-    tone = "bad" if cause is not None and cause.severity == "error" else SESSION_STATES[session.state].tone
+    tone = "bad" if cause is not None and cause.severity == "error" else session.tone
     if cause is not None:
         return Verdict(cause.summary, tone, session.said, cause.name, cause.confidence)
     words = session.said[:1].upper() + session.said[1:]
     ending = "" if words.endswith(".") else "."
-    if session.state == "connected":
+    if session.state in ("connected", "closed"):
         errors = [found for found in session.findings if found.severity != "info"]
         noticed = f" Noticed beside: {', '.join(dict.fromkeys(found.name for found in errors))}." if errors else ""
         return Verdict(f"{words}{ending}{noticed}", tone, session.said)
@@ -102,7 +105,8 @@ def when_of(session: Session) -> str:
 
 
 def _facts(session: Session) -> list[tuple[str, str]]:
-    facts = [("Checks", f"{many(session.checks, 'check')} on {many(session.pair_count, 'pair')}")]
+    facts = [("Course", headline(session.stages, _glyph))]
+    facts.append(("Checks", f"{many(session.checks, 'check')} on {many(session.pair_count, 'pair')}"))
     if session.nominated_a and session.nominated_b:
         took = f", after {seconds(session.time_to_connect_s)}" if session.time_to_connect_s is not None else ""
         facts.append(("Nominated pair", f"A {session.nominated_a}, B {session.nominated_b}{took}"))
@@ -119,6 +123,11 @@ def _facts(session: Session) -> list[tuple[str, str]]:
     if session.role_changes:
         notes.append(many(session.role_changes, "change") + " of role")
     return [*facts, ("Beside", "; ".join(notes))] if notes else facts
+
+
+def _glyph(name: str) -> str:
+    """The mark of a tone, or an arrow."""
+    return "→" if name == "to" else TONES[name].glyph
 
 
 def _accounts(pairs: list[BothWays]) -> dict[str, list[Account]]:

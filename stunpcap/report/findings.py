@@ -11,7 +11,7 @@ from stunpcap.report.looks import by_capture, shown
 from stunpcap.report.model import Part, Step
 from stunpcap.summary.findings import Found
 
-NOT_SHOWN = ("capturing", "hidden", "without")
+NOT_SHOWN = ("capturing", "opaque_turn", "no_stun")
 """Families of rules that tell what a capture does not show."""
 
 

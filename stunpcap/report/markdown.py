@@ -106,7 +106,7 @@ def _chapter(chapter: Chapter, ladder: str, *, alone: bool) -> Iterator[str]:
         taken = f" (captured here or near: {', '.join(map(code, one.captured_at))})" if one.captured_at else ""
         yield f"- Agent {one.name}:{named} {one.role or 'role unknown'}{at}{taken}"
     yield from (f"- {name}: {prose(said)}" for name, said in chapter.facts)
-    if chapter.cause and chapter.verdict.state.startswith("connected"):
+    if chapter.cause and chapter.verdict.state.startswith("connected") and chapter.verdict.tone == "bad":
         yield ""
         yield "ICE itself connected: the cause is about what came after its checks."
     if chapter.cause and chapter.cause.story:
@@ -125,6 +125,14 @@ def _chapter(chapter: Chapter, ladder: str, *, alone: bool) -> Iterator[str]:
         yield from _table(_columns(pairs, _PAIRS), ROWS)
     if chapter.cause:
         yield from _finding(chapter.cause, title=f"Why: {code(chapter.cause.name)}")
+    if chapter.rivals:
+        yield ""
+        yield "Also considered:"
+        yield ""
+        for rival in chapter.rivals:
+            words = "ruled out" if rival.part == "ruled-out" else "still possible"
+            decide = f" {prose(rival.steps[0].said)}" if rival.steps else ""
+            yield f"- {code(rival.name)}, {words}: {prose(rival.summary)}{decide}"
     others = [found for found in chapter.findings if found.severity != "info"]
     if others:
         yield ""

@@ -152,6 +152,8 @@ class Chapter:
     figures: tuple[Figure, ...]
     cause: Part | None
     findings: tuple[Part, ...]
+    rivals: tuple[Part, ...]
+    "What else was considered: ruled out, or still possible."
     sheets: tuple[Sheet, ...]
 
 

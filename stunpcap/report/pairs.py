@@ -78,7 +78,7 @@ def sessions_sheet(sessions: Sequence[Session], told: frozenset[int], most: int)
                     session.session_id,
                     link=f"session-{session.session_id}" if session.session_id in told else "",
                 ),
-                Cell(session.state, tone=SESSION_STATES[session.state].tone),
+                Cell(session.state, tone=session.tone),
                 Cell(session.root_cause),
                 Cell(clock(session.start), order(session.start)),
                 Cell(seconds(session.duration_s), session.duration_s),

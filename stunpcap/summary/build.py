@@ -38,7 +38,9 @@ def summarise(trace: Trace, *, session: int | None = None) -> Summary:
     about = around(tables.pairs, session)
     captures = build_captures(tables.vantages, trace.sources)
     findings, about_none = build_findings(tables.findings, session)
-    sessions = build_sessions(tables.sessions, tables.pairs, tables.transactions, captures, findings, session)
+    sessions = build_sessions(
+        tables.sessions, tables.stages, tables.pairs, tables.transactions, captures, findings, session
+    )
     states = [one.state for one in sessions]
     mappings, behaviours = build_mappings(tables.mappings, captures, about)
     servers, server_count = build_servers(tables.transactions, tables.messages, about)

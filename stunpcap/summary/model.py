@@ -98,6 +98,23 @@ class Agent:
 
 
 @record
+class Stage:
+    """One stage of a session: a row of the frame `stages`."""
+
+    stage: str
+    agent: str
+    src: str | None
+    dst: str | None
+    status: str
+    since: str | None
+    until: str | None
+    vantage: str | None
+    first_frame: int | None
+    last_frame: int | None
+    why: str
+
+
+@record
 class Session:
     """Two agents and one ICE generation: a row of the frame `sessions`, with its pairs."""
 
@@ -105,6 +122,12 @@ class Session:
     state: str
     said: str
     "The state in plain words."
+    stages: tuple[Stage, ...]
+    "Its course, stage by stage."
+    failed_stage: str | None
+    "The first stage that failed."
+    tone: str
+    "How it looks: that of its worst stage."
     agents: tuple[Agent, Agent]
     start: str
     end: str
@@ -116,6 +139,15 @@ class Session:
     checks: int
     nominated_a: str | None
     nominated_b: str | None
+    selected_a: str | None
+    "The pair in use: A's side."
+    selected_b: str | None
+    selected_by: str | None
+    "How that is known."
+    ended_by: str | None
+    "Username fragment of the agent that ended it."
+    ended_how: str | None
+    ended_time: str | None
     time_to_connect_s: float | None
     dtls: str
     media_ab_packets: int

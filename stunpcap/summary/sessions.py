@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from stunpcap.ice.columns import Ints, find, last_of, pick
+from stunpcap.plots.styles import SESSION_STATES
 from stunpcap.schema import SESSION_STATE
 from stunpcap.sorting import ordered_by
 from stunpcap.summary.columns import from_columns
@@ -14,10 +15,11 @@ from stunpcap.summary.findings import Found
 from stunpcap.summary.model import Agent, Pair, Session
 from stunpcap.summary.model_captures import Capture
 from stunpcap.summary.pairs import build_pairs
+from stunpcap.summary.stages import build_stages
 from stunpcap.summary.words import session_said
 from stunpcap.table import Table
 
-WORST_FIRST = ("failed", "disconnected", "checking", "connected")
+WORST_FIRST = ("failed", "disconnected", "checking", "connected", "closed")
 MOST_FRAMES = 16
 """Frames in one display filter."""
 
@@ -28,12 +30,14 @@ _RANK = np.array([WORST_FIRST.index(state) for state in SESSION_STATE])
 _SAME = (
     *("session_id", "state", "start", "end", "generation", "restart_of", "checks", "time_to_connect_s", "dtls"),
     *("media_ab_packets", "media_ba_packets", "role_changes", "first_frame"),
+    *("selected_by", "ended_by", "ended_how", "ended_time", "failed_stage"),
 )
 """Columns that a session has as they are."""
 
 
 def build_sessions(
     sessions: Table,
+    stages: Table,
     pairs: Table,
     transactions: Table,
     captures: tuple[Capture, ...],
@@ -45,12 +49,19 @@ def build_sessions(
     later = dict(zip(sessions["restart_of"].tolist(), ids.tolist(), strict=True))
     if number is not None:
         sessions, pairs = sessions.take(ids == number), pairs.take(pairs["session_id"] == number)
-    sessions = sessions.take(ordered_by(_RANK[sessions["state"]], sessions["session_id"]))
+    well = sessions["failed_stage"] < 0
+    sessions = sessions.take(ordered_by(well, _RANK[sessions["state"]], sessions["session_id"]))
     of = find([pairs["session_id"]], [sessions["session_id"]])
     side = _sides(sessions, pairs, of)
     paired = build_pairs(sessions, pairs, of, side, transactions)
     columns = {name: sessions.values(name) for name in _SAME}
     columns["pairs"], columns["pair_count"] = paired.pairs, sessions.values("pairs")
+    columns["stages"] = build_stages(sessions, stages)
+    columns["tone"] = [
+        "bad" if failed is not None else SESSION_STATES[state].tone
+        for failed, state in zip(sessions.values("failed_stage"), columns["state"], strict=True)
+    ]
+    columns["selected_a"], columns["selected_b"] = sessions.values("selected_src"), sessions.values("selected_dst")
     columns["nominated_a"], columns["nominated_b"] = sessions.values("nominated_src"), sessions.values("nominated_dst")
     counts = (columns["pair_count"], paired.one_way, paired.both_ways)
     columns["said"] = list(map(session_said, columns["state"], columns["time_to_connect_s"], *counts))

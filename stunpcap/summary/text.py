@@ -8,12 +8,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 
-from stunpcap.plots.styles import SESSION_STATES
 from stunpcap.record import record
 from stunpcap.summary import text_network
 from stunpcap.summary.model import Pair, Session, Summary
 from stunpcap.summary.model_captures import Capture, Damage
 from stunpcap.summary.pairs_text import pair_table
+from stunpcap.summary.stages import headline
 from stunpcap.summary.terminal import Paper, cells, safe
 from stunpcap.summary.text_findings import draw_cause, draw_rest, verdict
 from stunpcap.summary.text_network import CONFIDENCE
@@ -29,8 +29,7 @@ OVERVIEW_ROWS = 30
 PAIR_ROWS = 20
 """Pairs of one session and capture."""
 DAMAGE_ROWS = 8
-STATE = {state: style.tone for state, style in SESSION_STATES.items()}
-_STATE_STYLE = {state: "failed" if tone == "bad" else tone for state, tone in STATE.items()}
+_TONE_STYLE = {"bad": "failed", "warn": "warn", "good": "good", "open": "open", "none": "none"}
 
 
 @record
@@ -80,7 +79,7 @@ def draw_short(summary: Summary, paper: Paper) -> str:
     if len(summary.sessions) > FEW:
         lines.append(f"  and {len(summary.sessions) - FEW:,} sessions more: trace.sessions")
     worst = summary.sessions[0] if summary.sessions else None
-    if worst and worst.state != "connected":
+    if worst and worst.tone != "good":
         lines += _pair_tables(
             worst, paper, LIBRARY_HINTS, most=4, several=several, of=f" of session {worst.session_id}"
         )
@@ -177,10 +176,10 @@ def _verdicts(sessions: Sequence[Session], paper: Paper) -> list[str]:
     lines = []
     for session in sessions:
         a, b = names_of(session)
-        head = f"Session {session.session_id}  {paper.symbol(STATE[session.state])} "
+        head = f"Session {session.session_id}  {paper.symbol(session.tone)} "
         text = f"{safe(session.said)}  ({a} {paper.symbol('with')} {b})"
         wrapped = paper.wrap(text, head, "    ")
-        lines += [paper.style(_STATE_STYLE[session.state], wrapped[0]), *wrapped[1:]]
+        lines += [paper.style(_TONE_STYLE[session.tone], wrapped[0]), *wrapped[1:]]
         lines += verdict(session, paper)
     return lines
 
@@ -194,7 +193,7 @@ def _many(summary: Summary, paper: Paper, hints: Hints) -> Iterator[str]:
     if len(summary.sessions) > OVERVIEW_ROWS:
         yield f"  and {len(summary.sessions) - OVERVIEW_ROWS:,} more: {hints.sessions}"
     yield from paper.wrap(f"Any of them in full: {hints.session}", "  ", "    ")
-    worst = [session for session in summary.sessions if session.state != "connected"][:DETAILED]
+    worst = [session for session in summary.sessions if session.tone != "good"][:DETAILED]
     for session in worst:
         yield from _session(session, paper, hints, len(summary.captures) > 1)
 
@@ -206,7 +205,7 @@ def _overview(sessions: Sequence[Session], paper: Paper) -> Iterator[str]:
         a, b = names_of(session)
         rows.append(
             (
-                paper.symbol(STATE[session.state]),
+                paper.symbol(session.tone),
                 str(session.session_id),
                 session.state,
                 clock(session.start),
@@ -225,15 +224,16 @@ def _overview(sessions: Sequence[Session], paper: Paper) -> Iterator[str]:
             text + " " * (width - cells(text)) if i in left else " " * (width - cells(text)) + text
             for i, (text, width) in enumerate(zip(row, widths, strict=True))
         )
-        style = "dim" if not number else _STATE_STYLE[sessions[number - 1].state]
+        style = "dim" if not number else _TONE_STYLE[sessions[number - 1].tone]
         yield paper.style(style, paper.fit(f"  {line}".rstrip(), paper.width))
 
 
 def _session(session: Session, paper: Paper, hints: Hints, several: bool) -> Iterator[str]:
     yield ""
-    head = f"Session {session.session_id}  {paper.symbol(STATE[session.state])} "
+    head = f"Session {session.session_id}  {paper.symbol(session.tone)} "
     wrapped = paper.wrap(safe(session.said), head, "    ")
-    yield from (paper.style(_STATE_STYLE[session.state], line) for line in wrapped)
+    yield from (paper.style(_TONE_STYLE[session.tone], line) for line in wrapped)
+    yield from paper.wrap(headline(session.stages, paper.symbol), "  ")
     yield from verdict(session, paper)
     names = names_of(session)
     wide = max(cells(name) for name in names)

@@ -11,7 +11,9 @@ from stunpcap.summary.terminal import Paper, safe
 BESIDE = 8
 """Findings of one session that are told beside its cause."""
 SYMBOLS = {"error": "bad", "warning": "warn", "info": "none"}
-PARTS = {"consequence": "follows from it", "note": "", "cause": ""}
+PARTS = {"consequence": "follows from it", "note": "", "cause": "", "ruled-out": "", "possible": ""}
+RIVALS = {"ruled-out": ("ruled out", "none"), "possible": ("still possible", "open")}
+"""Part of a finding that was considered -> words and tone."""
 LINES = 12
 """Lines of configuration that a step may have before it is left to `stunpcap findings`."""
 
@@ -19,6 +21,12 @@ LINES = 12
 def cause_of(session: Session) -> Found | None:
     """The finding that explains a session."""
     return next((found for found in session.findings if found.part == "cause"), None)
+
+
+def rivals_of(session: Session) -> tuple[Found, ...]:
+    """What else was considered: what is still possible first, then what is ruled out."""
+    mine = [found for found in session.findings if found.part in RIVALS]
+    return tuple(sorted(mine, key=lambda found: found.part != "possible"))
 
 
 def verdict(session: Session, paper: Paper) -> Iterator[str]:
@@ -38,7 +46,13 @@ def draw_cause(session: Session, paper: Paper) -> Iterator[str]:
             yield from paper.wrap(safe(cause.story), "   ")
         yield from _evidence(cause, paper)
         yield from _advice(cause.advice, paper)
-    others = [found for found in session.findings if found is not cause]
+    rivals = rivals_of(session)
+    if rivals:
+        yield ""
+        yield paper.style("strong", "  Also considered")
+        for found in rivals:
+            yield from _rival(found, paper)
+    others = [found for found in session.findings if found is not cause and found not in rivals]
     if others:
         yield ""
         yield paper.style("strong", "  Besides" if cause else "  Noticed")
@@ -75,6 +89,16 @@ def _short(found: Found, paper: Paper) -> Iterator[str]:
     )
     yield paper.style(SYMBOLS[found.severity], first) if found.severity == "error" else first
     yield from rest
+
+
+def _rival(found: Found, paper: Paper) -> Iterator[str]:
+    """A rival in two lines or three: what rules it out, by which frames, or what would decide."""
+    words, tone = RIVALS[found.part]
+    frames = f" ({safe(found.vantage)}, frame{'s' if len(found.frames) > 1 else ''} " if found.frames else ""
+    frames += f"{', '.join(map(str, found.frames[:4]))})" if found.frames else ""
+    decide = f" {safe(found.advice[0])}" if found.advice else ""
+    text = f"{safe(found.name)}, {words}: {safe(found.summary)}{frames}{decide}"
+    yield from paper.wrap(text, f"   {paper.symbol(tone)} ")
 
 
 def _evidence(found: Found, paper: Paper) -> Iterator[str]:

@@ -200,9 +200,12 @@ def session_said(state: str, connecting: float | None, pairs: int, one_way: int,
             return f"connected after {seconds(connecting)}"
         case "connected":
             return "connected: DTLS or media show it, no nomination was captured"
+        case "closed":
+            after = f" after {seconds(connecting)}" if connecting is not None else ""
+            return f"connected{after}, then ended by an agent"
         case "disconnected":
             after = f" after {seconds(connecting)}" if connecting is not None else ""
-            return f"disconnected: it connected{after}, then checks on the nominated pair went unanswered"
+            return f"disconnected: it connected{after}, then the pair in use fell silent"
         case "failed" if both_ways:
             return f"failed: checks succeeded both ways on {_of(both_ways, pairs)}, but none was nominated"
         case "failed" if one_way:
