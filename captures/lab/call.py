@@ -21,6 +21,7 @@ OTHER = {OFFERER: ANSWERER, ANSWERER: OFFERER}
 CONNECTED = {"connected", "completed"}
 
 
+LEAVING = ("close", "close-tab", "kill", "freeze")
 CREDENTIALS = re.compile(r"^a=ice-(ufrag|pwd):(.*?)\r?$", re.M)
 
 
@@ -203,6 +204,8 @@ class Call:
             self.network.exec(step.what, "sh", "-c", step.command)
         elif step.do == "restart":
             await self.handles[step.what].begin(restart=True)
+        elif step.do in LEAVING:
+            await self.handles[step.what].leave(step.do)
         elif step.do == "stop-server":
             self.background.stop_server(step.what)
         else:

@@ -69,7 +69,7 @@ class Topology:
 class Agent:
     """An ICE agent: which implementation, and what its application asked of it."""
 
-    kind: Literal["chromium", "aiortc", "aioice", "webrtcbin", "werift"] = "chromium"
+    kind: Literal["chromium", "aiortc", "aioice", "webrtcbin", "werift", "firefox", "janus", "datachannel"] = "chromium"
     ice_servers: tuple[dict[str, Any], ...] = ()
     policy: Literal["all", "relay"] = "all"
     media: tuple[str, ...] = ()
@@ -133,9 +133,9 @@ class Step:
 
     seconds: float
     """After the offer, or after both agents are connected; negative is so long before the offer."""
-    do: Literal["exec", "restart", "stop-server", "start-server"]
+    do: Literal["exec", "restart", "stop-server", "start-server", "close", "close-tab", "kill", "freeze"]
     what: str
-    """For exec, the node; for restart, the agent; for servers, the node it runs in."""
+    """For exec, the node; for servers, the node it runs in; for all else, the agent."""
     command: str = ""
     after: Literal["start", "connected"] = "start"
 
@@ -157,8 +157,9 @@ class Until:
 class Expect:
     """The label: what the network was built to do, and what must therefore be diagnosed."""
 
-    state: Literal["connected", "failed", "disconnected", "checking", "none"]
-    """The session's state at the end of the capture; "none" where no check was sent, so there is none."""
+    state: Literal["connected", "failed", "disconnected", "checking", "closed", "none"]
+    """The session's state at the end of the capture: "closed" where an agent ended the call or was ended, "none"
+    where no check was sent, so there is none."""
     ended: tuple[str, str] = ("", "")
     """Final connectionState that offerer and answerer must report: "" is the same word as `state`, "*" any.
 

@@ -22,5 +22,11 @@ CAPTURE = (
     "one-sided-capture", "truncated-packets", "duplicate-packets", "capture-started-late",
     "capture-ended-early", "no-stun",
 )  # fmt: skip
-FINDINGS = frozenset(PATHS + SERVERS + ICE + AFTER + CAPTURE)
-STATES = frozenset(("connected", "failed", "disconnected", "checking", "none"))
+SECOND = (
+    "announced-address-unreachable", "relay-ports-closed", "turn-connection-lost", "agent-silent", "agent-gone",
+    "hung-up", "consent-refused", "credentials-mismatch", "never-checked", "stun-behind-nat",
+    "no-relay-hairpin", "turn-tls-refused", "server-name-unresolved", "missing-packets",
+)  # fmt: skip
+"""What real calls called for later."""
+FINDINGS = frozenset(PATHS + SERVERS + ICE + AFTER + CAPTURE + SECOND)
+STATES = frozenset(("connected", "failed", "disconnected", "checking", "closed", "none"))

@@ -29,8 +29,12 @@ GSTREAMER = (
 )  # fmt: skip
 """Debian packages for agents of the kind webrtcbin."""
 NODE = ("nodejs", "npm")
-"""Debian packages for agents of the kind werift."""
-NPM = ("werift",)
+"""Debian packages for agents that run under Node.js."""
+NODE_KINDS = {"werift": "werift", "datachannel": "node-datachannel"}
+"""The npm package of each kind of agent that runs under Node.js."""
+NPM = tuple(NODE_KINDS.values())
+OTHERS = {"firefox": ("firefox-esr", "firefox-esr"), "janus": ("janus", "janus")}
+"""For further kinds of agents: the program, and Debian's package for it."""
 PROBE = """
 import gi
 gi.require_version("GstWebRTC", "1.0")
@@ -74,9 +78,13 @@ def problems(kinds: Iterable[str] = ()) -> list[str]:
     wanted = set(kinds)
     if "webrtcbin" in wanted and not _gstreamer():
         found.append(f"GStreamer's webrtcbin is missing: apt-get install {' '.join(GSTREAMER)}")
-    if "werift" in wanted and shutil.which("node") is None:
+    for kind, (tool, package) in OTHERS.items():
+        if kind in wanted and shutil.which(tool) is None:
+            found.append(f"{tool} is missing: apt-get install {package}")
+    npm = [package for kind, package in NODE_KINDS.items() if kind in wanted]
+    if npm and shutil.which("node") is None:
         found.append(f"Node.js is missing: apt-get install {' '.join(NODE)}")
-    if "werift" in wanted and not (node_modules() / "werift").is_dir():
+    if not all((node_modules() / package).is_dir() for package in npm):
         found.append(f"npm packages are missing: npm install --prefix {node_modules().parent} {' '.join(NPM)}")
     return found
 

@@ -134,15 +134,15 @@ class Agent:
             self.look()
             await asyncio.sleep(0.2)
 
-    async def finish(self, _argument: None) -> dict[str, Any]:
-        """Return the truth and close."""
+    async def truth(self, _argument: None) -> dict[str, Any]:
+        """Return the truth as it is now."""
         self.look()
         names = ("iceConnectionState", "connectionState", "iceGatheringState", "signalingState")
         states = {name: getattr(self.pc, name) for name in names}
         states["channel"] = self.channel.readyState if self.channel else "none"
         report = await self.pc.getStats()
         stats = [{k: v for k, v in vars(entry).items() if k != "timestamp"} for entry in report.values()]
-        truth = {
+        return {
             "implementation": f"aiortc {version('aiortc')} (aioice {version('aioice')})",
             "states": states,
             "statsTime": lines.now(),
@@ -151,6 +151,10 @@ class Agent:
             "messagesReceived": self.received,
             "stats": stats,
         }
+
+    async def finish(self, argument: None) -> dict[str, Any]:
+        """Return the truth and close."""
+        truth = await self.truth(argument)
         for task in self.tasks:
             task.cancel()
         await self.pc.close()
@@ -160,7 +164,8 @@ class Agent:
 def main() -> None:
     """Serve the lab."""
     agent = Agent()
-    verbs = {"open": agent.open, "begin": agent.begin, "signal": agent.signal, "finish": agent.finish}
+    verbs = {"open": agent.open, "begin": agent.begin, "signal": agent.signal}
+    verbs |= {"look": agent.truth, "finish": agent.finish}
     asyncio.run(lines.serve(verbs))
 
 

@@ -30,6 +30,13 @@ class AgentHandle(Protocol):
     async def signal(self, message: Event) -> None:
         """Take a message that came from the other side."""
 
+    async def leave(self, how: str) -> None:
+        """End the call from this side without a word to the lab's signalling.
+
+        `close` closes the peer connection, `close-tab` the page, `kill` kills the program, `freeze` stops it. What
+        the agent knew right before is what `finish` returns afterwards.
+        """
+
     async def finish(self) -> dict[str, Any]:
         """Return the truth and close the peer connection at once."""
 

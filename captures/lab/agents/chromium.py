@@ -7,12 +7,14 @@ connection and reports events through a binding.
 from __future__ import annotations
 
 import shutil
+import signal
 import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from captures.lab.agents.base import Emit, Event
+from captures.lab.agents.signals import send
 from captures.lab.model import TLS_KEYS, Agent
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class Chromium:
         self._playwright: Playwright | None = None
         self._browser: Browser | None = None
         self._page: Page | None = None
+        self._left: dict[str, Any] | None = None
 
     async def launch(self) -> None:
         """Start the browser inside its namespace, on a blank page."""
@@ -102,9 +105,21 @@ class Chromium:
         """Take a message from the other side."""
         await self._call("signal", message)
 
+    async def leave(self, how: str) -> None:
+        """Close the connection or the page, kill the browser, or stop it."""
+        assert self._page is not None
+        self._left = await self._truth("finish" if how == "close" else "look")
+        if how == "close-tab":
+            await self._page.close()
+        elif how != "close":
+            send(self.namespace, "chromium", signal.SIGKILL if how == "kill" else signal.SIGSTOP)
+
     async def finish(self) -> dict[str, Any]:
         """Take the statistics and close the connection right after."""
-        truth: dict[str, Any] = await self._call("finish")
+        return self._left if self._left is not None else await self._truth("finish")
+
+    async def _truth(self, verb: str) -> dict[str, Any]:
+        truth: dict[str, Any] = await self._call(verb)
         assert self._browser is not None
         said = {"implementation": f"Chromium {self._browser.version}", **truth}
         if self.agent.options.get("log_keys"):
@@ -114,6 +129,9 @@ class Chromium:
     async def kill(self) -> None:
         """Close the browser and remove its scratch files."""
         try:
+            if self._left is not None:
+                # A browser that was stopped would never answer.
+                send(self.namespace, "chromium", signal.SIGKILL)
             if self._browser is not None:
                 await self._browser.close()
             if self._playwright is not None:

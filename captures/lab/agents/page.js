@@ -101,21 +101,27 @@
     return chain;
   };
 
-  lab.finish = async () => {
-    clearInterval(poll);
+  // What is known now; nothing is closed.
+  lab.look = async () => {
     await chain;
     const final = await stats();
     const states = {};
     for (const name of ['iceConnectionState', 'connectionState', 'iceGatheringState', 'signalingState'])
       states[name] = pc[name];
     states.channel = channel ? channel.readyState : 'none';
-    pc.close();
     const present = new Set(final.all.map(entry => entry.id));
     return {
       states, descriptions, candidateErrors: errors, messagesReceived: received,
       statsTime: final.t, stats: final.all,
       vanished: [...seen.values()].filter(entry => !present.has(entry.id)),
     };
+  };
+
+  lab.finish = async () => {
+    clearInterval(poll);
+    const truth = await lab.look();
+    pc.close();
+    return truth;
   };
 
   window.lab = lab;

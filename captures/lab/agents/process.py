@@ -11,14 +11,18 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from captures.lab.agents.base import Emit, Event
+from captures.lab.agents.signals import send
 from captures.lab.model import Agent
 
 HERE = Path(__file__).parent
+DRIVEN = {"firefox": "firefox", "janus": "janus"}
+"""Kinds whose program drives another one, and what the path of that one holds."""
 
 
 def node_modules() -> Path:
@@ -46,6 +50,7 @@ class ProcessAgent:
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._left: dict[str, Any] | None = None
 
     async def launch(self) -> None:
         """Start the program in its namespace."""
@@ -55,7 +60,7 @@ class ProcessAgent:
             env={**os.environ, "NODE_PATH": str(node_modules())},
         )  # fmt: skip
         self._reader = asyncio.create_task(self._read())
-        await self._call("launch", None)
+        await self._call("launch", self.agent.options)
 
     async def _read(self) -> None:
         assert self._process is not None and self._process.stdout is not None
@@ -93,6 +98,7 @@ class ProcessAgent:
             "policy": self.agent.policy,
             "media": list(self.agent.media),
             "options": self.agent.options,
+            "permission": self.agent.all_interfaces,
             "offerer": self.role == "offerer",
         }
         await self._call("open", config)
@@ -105,8 +111,23 @@ class ProcessAgent:
         """Take a message from the other side."""
         await self._call("signal", message)
 
+    async def leave(self, how: str) -> None:
+        """Close the connection or a browser's page, kill the program, or stop it."""
+        assert self._process is not None
+        self._left = await self._call("finish" if how == "close" else "look", None)
+        if how == "close-tab":
+            await self._call("close_tab", None)
+        elif how != "close":
+            number = signal.SIGKILL if how == "kill" else signal.SIGSTOP
+            if self.agent.kind in DRIVEN:
+                send(self.namespace, DRIVEN[self.agent.kind], number)
+            else:
+                self._process.send_signal(number)
+
     async def finish(self) -> dict[str, Any]:
         """Return the truth; the program closes its connection before it answers."""
+        if self._left is not None:
+            return self._left
         truth: dict[str, Any] = await self._call("finish", None)
         return truth
 

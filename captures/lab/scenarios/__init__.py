@@ -6,9 +6,26 @@ from dataclasses import replace
 
 from captures.lab.model import Scenario
 from captures.lab.network import LabError
-from captures.lab.scenarios import after, agents, course, ice, motivating, nats, paths, quality, stun, turn
+from captures.lab.scenarios import (
+    after,
+    agents,
+    course,
+    endings,
+    firefox,
+    ice,
+    janus,
+    motivating,
+    nats,
+    paths,
+    quality,
+    reach,
+    stun,
+    turn,
+)
 
-MODULES = (motivating, paths, nats, stun, turn, ice, course, after, agents, quality)
+MODULES = (
+    motivating, paths, nats, stun, turn, reach, ice, course, after, endings, agents, firefox, janus, quality,
+)  # fmt: skip
 SCENARIOS: tuple[Scenario, ...] = tuple(
     replace(scenario, group=module.GROUP) for module in MODULES for scenario in module.SCENARIOS
 )
