@@ -270,6 +270,46 @@ class Facts:
         return private | (v6 & self.pools.endpoints.is_v6)
 
     @functools.cached_property
+    def is_server(self) -> Mask:
+        """Which endpoints are at the host of a STUN or TURN server that answered."""
+        table, host = self["transactions"], self.host_of
+        answered = self.has("transactions", "outcome", "success") & (table["session_id"] < 1)
+        answered &= self.has("transactions", "kind", "gather", "keepalive", "allocate", "refresh", "permission")
+        found: Mask = np.isin(host, host[table["dst"][answered]]) if answered.any() else np.zeros(len(host), np.bool_)
+        return found
+
+    @functools.cached_property
+    def is_relayed(self) -> Mask:
+        """Which endpoints are relayed addresses: a server granted them, or they are ports of a server's host.
+
+        Agents check no port of a STUN or TURN server but those that it relays for.
+        """
+        found = np.zeros(len(self.pools.endpoints), np.bool_)
+        for name in ("relayed", "relayed_other"):
+            granted = self["allocations"][name]
+            found[granted[granted >= 0]] = True
+        pairs = self["pairs"]
+        checked = np.zeros(len(found), np.bool_)
+        for end in ("src", "dst"):
+            checked[pairs[end]] = True
+        # An agent may run on the host of the server: then others check it there under more than relayed ports.
+        agents = np.zeros(len(found), np.bool_)
+        table = self["transactions"]
+        agents[table["src"][(table["session_id"] < 1) & (table["request_frame"] > 0)]] = True
+        own = np.isin(self.host_of, self.host_of[agents])
+        relayed: Mask = found | (checked & self.is_server & ~own)
+        return relayed
+
+    @functools.cached_property
+    def inside_mappings(self) -> Ints:
+        """Rows of `mappings` in which a server at a public address tells a private one that is not the client's own."""
+        table, private, host = self["mappings"], self.is_private, self.host_of
+        if not len(table):
+            return np.zeros(0, np.int64)
+        odd = table["translated"] & private[table["mapped"]] & ~private[table["dst"]] & self.is_server[table["dst"]]
+        return np.flatnonzero(odd & (host[table["mapped"]] != host[table["base"]]))
+
+    @functools.cached_property
     def is_nobody(self) -> Mask:
         """Which endpoints stand for an unknown one: the peer of a channel whose binding was not captured."""
         nobody: Mask = (self.pools.endpoints.words[:, 3] == 0) & ~self.pools.endpoints.is_v6

@@ -28,6 +28,8 @@ FAMILIES = {
     "relays": "TURN: what servers refuse",
     "rebinding": "TURN: clients that the server does not know",
     "allocations": "TURN: relays that stop relaying",
+    "relay_paths": "TURN and STUN: addresses that nobody reaches",
+    "agents": "Agents that are silent, or refuse",
     "grants": "TURN: permissions and channels",
     "opaque_turn": "TURN: what cannot be seen",
     "checks": "ICE itself: checks that are refused",

@@ -91,6 +91,7 @@ class Symptoms:
         """What each row of `pairs` promised: pairs that should have worked first weigh most."""
         facts, pairs = self.facts, self.facts["pairs"]
         relayed = pairs["carrier"] != CARRIER.index("plain")
+        relayed = relayed | facts.is_relayed[pairs["src"]] | facts.is_relayed[pairs["dst"]]
         reflexive = ~(facts.is_private[pairs["src"]] & facts.is_private[pairs["dst"]])
         for end in ("src_type", "dst_type"):
             relayed = relayed | facts.has("pairs", end, "relay")

@@ -106,13 +106,16 @@ class Trial:
     # Coverage
 
     def _coverage(self, hits: Sequence[Hit], symptom: Symptom) -> float:
-        """Which part of what failed hits of one name explain; pairs that should have worked first weigh most."""
+        """Which part of what failed hits of one name explain: of all pairs, and of those that should work first."""
         pairs = self.facts["pairs"]
         if not all(hit.rows for hit in hits) or not len(symptom.rows):
             return 1.0
         promise = self.symptoms.promise
+        # Behind a NAT the same pair has other addresses: what one capture shows is held against that capture.
+        seen_at = pairs["vantage"][[row for hit in hits for row in hit.rows]]
+        here = symptom.rows[np.isin(pairs["vantage"][symptom.rows], seen_at)]
         failed: dict[int, int] = {}
-        for row in symptom.rows.tolist():
+        for row in (here if len(here) else symptom.rows).tolist():
             number = int(pairs["pair_id"][row])
             failed[number] = max(failed.get(number, 0), int(promise[row]))
         share: dict[int, float] = {}
@@ -122,8 +125,12 @@ class Trial:
             for row in hit.rows:
                 number = int(pairs["pair_id"][row])
                 share[number] = max(share.get(number, 0.0), part)
-        whole = sum(failed.values())
-        return sum(weight * share.get(number, 0.0) for number, weight in failed.items()) / whole if whole else 0.0
+        if not failed:
+            return 0.0
+        best = max(failed.values())
+        first = [share.get(number, 0.0) for number, weight in failed.items() if weight == best]
+        whole = sum(weight * share.get(number, 0.0) for number, weight in failed.items()) / sum(failed.values())
+        return (whole + sum(first) / len(first)) / 2
 
     def _little(self, finding: Finding, symptom: Symptom) -> tuple[str, tuple[Evidence, ...]]:
         pairs = self.facts["pairs"]

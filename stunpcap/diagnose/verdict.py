@@ -71,7 +71,9 @@ def _rank(one: tuple[Finding, Tried]) -> tuple[bool, bool, int, int]:
     """What is little more than a guess last; then what explains most; then the order of explanation."""
     finding, tried = one
     guess = finding.confidence == LOW and finding.name != FALLBACK
-    return guess, tried.coverage < MOST, RANK[finding.name], finding.confidence
+    # The fallback covers everything, and says nothing of it; a way around that is missing is half of a cause.
+    little = tried.coverage < MOST or finding.name == FALLBACK or finding.name in BESIDE
+    return guess, little, RANK[finding.name], finding.confidence
 
 
 def _weigh(cause: Finding, rulings: Iterable[Ruling]) -> None:

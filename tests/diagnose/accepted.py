@@ -51,7 +51,39 @@ _BEFORE_RESET = Accepted(
 )
 _BEFORE_DROP = Accepted(("",), "media goes both ways past this place: what the router drops has still to come")
 
+_SIDE_WAY = Accepted(
+    ("no-answer", "agent-silent", "host-only"),
+    "the offerer's packets leave by the VPN: here is silence, whether they were sent or not",
+    any_direction=True,
+)
+_INTO_VPN = Accepted(
+    (), "on the VPN's interface packets leave, and what becomes of them cannot be seen", any_direction=True
+)
+_BEHIND_RELAY = Accepted(
+    ("no-answer",),
+    "nothing comes back through the relay: whether the server's firewall or the peer's network drops it is not seen "
+    "here",
+)
+
 ACCEPTED: dict[str, Accepted] = {
+    "vpn-*/offerer": _SIDE_WAY,
+    "vpn-*/answerer": _SIDE_WAY,
+    "vpn-*/offerer-vpn": _INTO_VPN,
+    "vpn-*/together": _INTO_VPN,
+    "relay-ports-*/offerer": _BEHIND_RELAY,
+    "relay-ports-*/server": Accepted(
+        (), "outside the answerer's NAT the direction begins at the NAT's address", any_direction=True
+    ),
+    "turn-announces-private/answerer": Accepted(
+        ("no-answer",), "a private address that the peer offers: that it is a relay's is not known at this place"
+    ),
+    "turn-announces-private/server": Accepted(
+        ("no-answer",), "at the server the address is its own: that it is private matters outside only"
+    ),
+    "stun-behind-nat/server": Accepted(
+        ("",), "at the server the client's packets come from its neighbour: nothing of the call passes", ("none",)
+    ),
+    "cgnat-*/cgn-outside": Accepted(("",), "the agents' checks never leave the carrier's NAT", ("none",)),
     "*-one-way-drop/answerer": _RECEIVER,
     "one-way-drop/answerer": _RECEIVER,
     "one-way-drop/router-b": _RECEIVER,

@@ -132,6 +132,8 @@ def no_hairpin(facts: Facts) -> Iterator[Hit]:
     pairs, candidates = facts["pairs"], facts["candidates"]
     address_of = facts.pools.endpoints.addresses
     told = facts.has("candidates", "type", "srflx") & (candidates["address"] >= 0)
+    # What a server behind a NAT of its own tells is no address of the agent's (`stun-behind-nat`).
+    told &= ~np.isin(address_of[candidates["address"]], address_of[facts["mappings"]["mapped"][facts.inside_mappings]])
     outside = set(
         zip(
             candidates["session_id"][told].tolist(),

@@ -90,6 +90,7 @@ def relay_needed(facts: Facts) -> Iterator[Hit]:
     # Every agent that is seen to check has tried the other's outside address; and has one, or both were seen outside.
     exhausted = (tried | ~checks_at_all).all(axis=1) & (knows | checks_at_all.all(axis=1))
     dead = facts.not_working & _gave_up(facts) & ~_lively(facts) & ~_relayed(facts) & exhausted
+    dead &= ~_unexplained(facts)
     for rows in groups(reflexive & facts.in_session("pairs", dead), pairs["session_id"]):
         open_to = rows[~private[pairs["dst"][rows]]]
         lead = foremost(facts, open_to if len(open_to) else rows)
@@ -115,6 +116,24 @@ def relay_needed(facts: Facts) -> Iterator[Hit]:
             pair=int(pairs["pair_id"][lead]),
             time=int(pairs["first_time"][rows].min()),
         )
+
+
+def _unexplained(facts: Facts) -> Mask:
+    """Sessions with a target that may be a relay, for all that is known: then none may be said to be missing.
+
+    An agent's own address and its reflexive one are two; a third host with a port of its own may be anything.
+    """
+    pairs, host = facts["pairs"], facts.host_of
+    port = facts.pools.endpoints.words[:, 4].astype(np.int64)
+    asked = pairs["requests_sent"] > 0
+    agent = 2 * (pairs["session_id"] - 1) + facts.side
+    count = 2 * len(facts["sessions"])
+    known, n = group(agent[asked], host[pairs["dst"][asked]])
+    hosts = count_in(agent[asked][first_of(known, n)], count)
+    ports, m = group(agent[asked], port[pairs["dst"][asked]])
+    several = count_in(agent[asked][first_of(ports, m)], count)
+    found: Mask = ((hosts > 2) & (several > 1)).reshape(-1, 2).any(axis=1)
+    return found
 
 
 def _ports_vary(facts: Facts, session: int) -> str:
@@ -238,6 +257,8 @@ def _offered_own_only(facts: Facts) -> Iterator[Hit]:
     for rows in groups(quiet & facts.in_session("pairs", dead), pairs["session_id"], pairs["vantage"], facts.side):
         if not outside[rows].any() or not private[pairs["dst"][rows]].all():
             continue
+        if len(values_in(facts.host_of[pairs["dst"][rows]])) > 1:
+            continue  # the second may be what a server told: in a closed network that is private, too
         lead = foremost(facts, rows)
         whom = "B" if agent(facts, lead) == "A" else "A"
         yield Hit(
