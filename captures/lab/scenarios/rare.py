@@ -239,7 +239,6 @@ no allocation. The NATs are symmetric, so nothing but the relay could have helpe
         expect=Expect(
             "failed",
             root_cause="turn-tls-refused",
-            unseen="the alert, if TLS 1.3 encrypts it",
             never=(*QUIET, "turn-unauthorized", "stun-server-unreachable"),
             mended_by="turn-tls",
             change="give the server a certificate that the browsers accept",
@@ -311,12 +310,12 @@ The offerer's NAT keeps its ports, but has two outside addresses: the STUN serve
         name="path-gap",
         title="the path is dead for nine seconds in mid-call",
         story="""
-Five seconds into a call with audio and video the router drops all UDP, and nine seconds later it lets it pass again.
+Five seconds into a call with audio the router drops all UDP, and nine seconds later it lets it pass again.
 The agents report `disconnected` for a while, and the call goes on.
 """,
         topology=routed(),
-        offerer=Agent(media=("audio", "video")),
-        answerer=Agent(media=("audio", "video")),
+        offerer=Agent(media=("audio",)),
+        answerer=Agent(media=("audio",)),
         steps=(
             Step(5.0, "exec", "router", filter_from_now_on("meta l4proto udp drop"), after="connected"),
             Step(14.0, "exec", "router", "nft delete table inet cut", after="connected"),
@@ -337,16 +336,16 @@ The agents report `disconnected` for a while, and the call goes on.
     ),
     Scenario(
         name="policed",
-        title="a router polices UDP to 40 packets a second",
+        title="a router polices UDP to 120 packets a second",
         story="""
-The router lets forty packets of UDP a second pass and drops the rest: a call with audio and video connects and loses
+The router lets 120 packets of UDP a second pass and drops the rest: a call with audio and video connects and loses
 much of its media.
 """,
-        topology=routed(forward_rules("meta l4proto udp limit rate over 40/second burst 20 packets drop")),
+        topology=routed(forward_rules("meta l4proto udp limit rate over 120/second burst 30 packets drop")),
         offerer=Agent(media=("audio", "video")),
         answerer=Agent(media=("audio", "video")),
         vantages=(ROUTER_A,),
-        until=Until(hold=8.0, timeout=60.0),
+        until=Until(hold=5.0, timeout=60.0),
         expect=Expect(
             "connected",
             never=(
@@ -380,13 +379,17 @@ much of its media.
     Scenario(
         name="libjuice-one-way-drop",
         title="one-way drop, libjuice against Chromium",
-        story="As `one-way-drop`, with libdatachannel (libjuice) as the offerer.",
+        story="""
+As `one-way-drop`, with libdatachannel (libjuice) as the offerer. It is more patient than Chromium: it goes on
+checking for half a minute after Chromium has given up, and then closes the connection.
+""",
         topology=routed(forward_rules(f"{A_TO_B} drop")),
         offerer=LIBJUICE,
         vantages=(ROUTER_A,),
-        until=FAILED,
+        until=Until("failed", name="iceConnectionState", who="offerer", hold=1.0, timeout=70.0),
         expect=Expect(
             "failed",
+            ended=("closed", "failed"),
             root_cause="one-way-loss",
             direction="offerer -> answerer",
             never=("one-way-nat", "symmetric-nat", "bad-credentials", "role-conflict", "icmp-rejected", "relay-needed"),
