@@ -12,6 +12,7 @@ ROUTER_A = Vantage("router-a", "router", "lan-a", "at the router, towards the of
 A_TO_B = 'iifname "lan-a" oifname "lan-b" meta l4proto udp'
 PLAIN = Agent()
 AV = Agent(media=("audio", "video"))
+AUDIO = Agent(media=("audio",))
 RELAY = Agent(ice_servers=(turn(),), policy="relay")
 RELAY_TCP = Agent(ice_servers=(turn(transport="tcp"),), policy="relay")
 ICE_FINE = (
@@ -230,12 +231,12 @@ offerer's checks arrive there, and nothing leaves.
     ),
     cut(
         "cut-one-way-media",
-        "a rule added in mid-call drops one direction, audio and video",
-        "Six seconds into a call with audio and video the router begins to drop UDP from the offerer.",
+        "a rule added in mid-call drops one direction, with audio",
+        "Six seconds into a call with audio the router begins to drop UDP from the offerer.",
         f"{A_TO_B} drop",
         "consent-lost",
         direction="offerer -> answerer",
-        agents=AV,
+        agents=AUDIO,
     ),
     cut(
         "cut-icmp",
@@ -373,6 +374,7 @@ up. It never checks, and the firewall never opens.
             "failed",
             ended=("failed", "*"),
             root_cause="never-checked",
+            also=("no-answer",),
             unseen="in one capture alone, that it is the answerer who never checks: nothing of the call reaches it",
             never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected"),
             mended_by="candidates-late-in-time",
