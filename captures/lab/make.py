@@ -41,6 +41,8 @@ def make(scenario: Scenario, corpus: Path, say: Callable[[str], None], keep_logs
                 background.wires(scenario)
                 for server in scenario.servers:
                     background.turn(server)
+                if scenario.dns is not None:
+                    background.dns(*scenario.dns)
                 if scenario.websocket:
                     background.websocket("server", scenario.websocket)
                 time.sleep(0.5)

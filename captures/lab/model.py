@@ -39,6 +39,8 @@ class Node:
     """Policy routing rules, as `ip rule add` takes them."""
     ports: str = ""
     """Range of local ports the system hands out here, as "40000 40999"; empty leaves the default."""
+    resolver: str = "127.0.0.1"
+    """The name server that programs here ask; nobody listens on the loopback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,5 +211,7 @@ class Scenario:
     """Seconds by which candidates alone are held back."""
     steps: tuple[Step, ...] = ()
     until: Until = Until()
+    dns: tuple[str, str, Literal["nxdomain", "silent"]] | None = None
+    """A name server that knows no name: its node, the address it listens on, and what it does."""
     websocket: str = ""
     """Address of a WebSocket signalling server on the node `server`; empty carries signalling by pipe."""

@@ -76,18 +76,18 @@ class Network:
         """End every process in the namespaces and remove them."""
         remove(self.tag)
 
-    def _add_namespace(self, name: str) -> None:
+    def _add_namespace(self, name: str, resolver: str = "127.0.0.1") -> None:
         run("ip", "netns", "add", name)
         # Without this a look-up would name the machine's own resolver in the capture.
         etc = NETNS_ETC / name
         etc.mkdir(parents=True, exist_ok=True)
-        (etc / "resolv.conf").write_text("nameserver 127.0.0.1\n")
+        (etc / "resolv.conf").write_text(f"nameserver {resolver}\n")
         (etc / "hosts").write_text("127.0.0.1 localhost\n")
         run("ip", "-n", name, "link", "set", "lo", "up")
 
     def _add_node(self, node: Node) -> None:
         name = self.namespace(node.name)
-        self._add_namespace(name)
+        self._add_namespace(name, node.resolver)
         # Strict source filtering would drop asymmetric routes silently.
         sysctls = ["net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0"]
         if node.forward:

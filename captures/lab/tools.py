@@ -90,6 +90,11 @@ class Background:
         argv = [sys.executable, str(HERE / "websocket_server.py"), address]
         self._others.append(self._start(self.network.namespace(node), argv, "websocket.log"))
 
+    def dns(self, node: str, address: str, how: str) -> None:
+        """Start a name server that knows no name."""
+        argv = [sys.executable, str(HERE / "dns_server.py"), address, how]
+        self._others.append(self._start(self.network.namespace(node), argv, "dns.log"))
+
     def wires(self, scenario: Scenario) -> None:
         """Start the forwarding process of each wire."""
         for wire in scenario.topology.wires:

@@ -13,6 +13,8 @@ decision and nothing of what goes on the wire:
 - `retries`: repeat an unanswered request so many times (7 transmissions are the default)
 - `ignore_prflx`: answer checks from unknown addresses, but do not check back
 - `no_username`: leave USERNAME out of its checks
+- `silent`: drop checks whose credentials are wrong, in place of answering 401
+- `refuse_after`: answer no check any more so many seconds after the connection
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ class Wayward(aioice.Connection):
         super().__init__(**given)
         self.options = options
         self.tries: dict[int, int] = {}
+        self.refuses = False
         if "tie_breaker" in options:
             self._tie_breaker = options["tie_breaker"]
         if "retries" in options:
@@ -73,6 +76,17 @@ class Wayward(aioice.Connection):
         known = {(candidate._network_host, candidate.port) for candidate in self._remote_candidates}
         if not self.options.get("ignore_prflx") or addr in known:
             super().check_incoming(message, addr, protocol)
+
+    def request_received(self, message: stun.Message, addr: tuple[str, int], protocol: Any) -> None:
+        """Answer a check, or drop it if told so."""
+        if self.refuses:
+            return
+        if self.options.get("silent"):
+            name = message.attributes.get("USERNAME", "")
+            key = self.local_password.encode()
+            if not (self._valid_username(name) and message.check_message_integrity(key)):
+                return
+        super().request_received(message, addr, protocol)
 
     def build_request(self, pair: CandidatePair, nominate: bool) -> stun.Message:
         """Make a check, without USERNAME if told so."""
@@ -161,12 +175,19 @@ class Agent:
         self.become("connected")
         if self.options.get("no_consent") and self.ice._query_consent_task is not None:
             self.ice._query_consent_task.cancel()
+        if "refuse_after" in self.options:
+            self.spawn(self.refuse(self.options["refuse_after"]))
         self.spawn(self.send())
         with contextlib.suppress(ConnectionError):
             while True:
                 await self.ice.recv()
                 self.received += 1
         self.become("failed")
+
+    async def refuse(self, seconds: float) -> None:
+        """Answer no check after so many seconds."""
+        await asyncio.sleep(seconds)
+        self.ice.refuses = True
 
     async def send(self) -> None:
         """Send a short datagram ten times a second."""

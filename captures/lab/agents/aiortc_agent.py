@@ -1,4 +1,7 @@
-"""An aiortc peer connection as an agent of the lab (run as a program inside a namespace)."""
+"""An aiortc peer connection as an agent of the lab (run as a program inside a namespace).
+
+Its option `refuse_after` makes it answer no check any more so many seconds after the connection.
+"""
 
 from __future__ import annotations
 
@@ -128,8 +131,17 @@ class Agent:
                 "lastSeen": lines.now(),
             }
 
+    async def refuse(self, seconds: float) -> None:
+        """Wait for the connection and so many seconds more, then answer no check."""
+        while self.pc.connectionState != "connected":
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(seconds)
+        self.pc.sctp.transport.transport._connection.request_received = lambda *_: None
+
     async def watch(self) -> None:
         """Look five times a second."""
+        if "refuse_after" in self.config["options"]:
+            self.spawn(self.refuse(self.config["options"]["refuse_after"]))
         while True:
             self.look()
             await asyncio.sleep(0.2)

@@ -36,8 +36,8 @@ def program(kind: str) -> list[str]:
     if kind == "webrtcbin":
         # GObject bindings come from Debian and are only there for Debian's own interpreter.
         return ["/usr/bin/python3", str(HERE / "webrtcbin_agent.py")]
-    if kind == "werift":
-        return ["node", str(HERE / "werift_agent.cjs")]
+    if kind in ("werift", "datachannel"):
+        return ["node", str(HERE / f"{kind}_agent.cjs")]
     return [sys.executable, str(HERE / f"{kind}_agent.py")]
 
 

@@ -12,19 +12,22 @@ from captures.lab.scenarios import (
     course,
     endings,
     firefox,
+    herrings,
     ice,
     janus,
     motivating,
     nats,
     paths,
     quality,
+    rare,
     reach,
     stun,
     turn,
 )
 
 MODULES = (
-    motivating, paths, nats, stun, turn, reach, ice, course, after, endings, agents, firefox, janus, quality,
+    motivating, paths, nats, stun, turn, reach, ice, course, after, endings, agents, firefox, janus,
+    rare, herrings, quality,
 )  # fmt: skip
 SCENARIOS: tuple[Scenario, ...] = tuple(
     replace(scenario, group=module.GROUP) for module in MODULES for scenario in module.SCENARIOS

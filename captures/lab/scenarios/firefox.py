@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captures.lab.model import Agent, Edit, Expect, Scenario, Step, Until, Vantage
-from captures.lab.servers import COTURN, NAT_A, SERVER, turn
+from captures.lab.servers import COTURN, NAT_A, SERVER, stun, turn
 from captures.lab.topologies import asymmetric, filter_from_now_on, forward_rules, lan, routed, two_nats
 
 GROUP = "Firefox"
@@ -111,21 +111,30 @@ SCENARIOS = (
         name="firefox-no-candidates",
         title="Firefox is told no candidate of the other side",
         story="""
-The answerer's candidates are lost in signalling. Firefox, the offerer, has nobody to check and gives up after some
-seconds, before the answerer's checks tell it of an address: the router lets nothing in that Firefox's network did
-not begin.
+The answerer's candidates are lost in signalling. Firefox, the offerer, has nobody to check and gives up after five
+seconds. The answerer's checks die at the offerer's NAT, since nothing went out there to open it.
 """,
-        topology=routed(forward_rules('iifname "lan-b" oifname "lan-a" ct state new drop')),
-        offerer=FIREFOX,
+        topology=two_nats(),
+        servers=(COTURN,),
+        offerer=Agent(kind="firefox", ice_servers=(stun(),)),
+        answerer=Agent(ice_servers=(stun(),)),
         edits=(Edit("offerer", "candidate", drop=True),),
-        vantages=(ROUTER_A,),
+        vantages=(NAT_A,),
         until=FAILED,
         expect=Expect(
             "failed",
             root_cause="never-checked",
-            never=("one-way-nat", "bad-credentials", "bad-request", "role-conflict", "agent-gone"),
-            unseen="that the answerer's candidates were lost: its checks die at the router, and the offerer sends none",
-            mended_by="firefox-chromium",
+            never=(
+                "one-way-nat",
+                "bad-credentials",
+                "bad-request",
+                "role-conflict",
+                "agent-gone",
+                "symmetric-nat",
+                "relay-needed",
+            ),
+            unseen="that the answerer's candidates were lost: its checks die at the NAT, and the offerer sends none",
+            mended_by="firefox-nats-stun",
             change="carry the answerer's candidates to the offerer",
         ),
     ),

@@ -220,8 +220,9 @@ SCENARIOS = (
         title="the default route leads into a VPN whose far end is dead",
         story="""
 A VPN client has taken the offerer's default route, and nobody is at the tunnel's far end. The offerer gathers both
-its addresses; its checks from either go into the tunnel (where the capture is taken), and nothing comes back. The router in between is a
-stateful firewall before the offerer's network, and drops the answerer's checks: nothing went out there before.
+its addresses; its checks from either go into the tunnel (where the capture is taken), and nothing comes back. The
+router in between is a stateful firewall before the offerer's network, and drops the answerer's checks: nothing went
+out there before.
 """,
         topology=vpn(split=False, note="drops what lan-b begins, and what it has no way for, as 10.8.0.0/24"),
         until=FAILED,
