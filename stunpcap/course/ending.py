@@ -1,8 +1,8 @@
 """Who ended a call, and how that is known.
 
-An agent that ends a call says so in one of several ways: a DTLS alert after the handshake (close_notify), a Refresh
-with lifetime 0 for the relay in use, or its host answers port unreachable once the socket is closed.  Nothing of it
-follows.  What came before that is no fault, unless the pair had been silent for long already.
+An agent that ends a call says so in one of several ways: a DTLS alert after the handshake (close_notify; in DTLS 1.3 a
+record as long as one), a Refresh with lifetime 0 for the relay in use, or its host answers port unreachable once the
+socket is closed.  Nothing of it follows.  What came before that is no fault, unless the pair had been silent for long.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from stunpcap.ice.timers import SECOND
 from stunpcap.record import record
 from stunpcap.schema import ALLOCATION_STATE, CONTENT, ENDED_HOW
 from stunpcap.table import MISSING, NAT, Table
+from stunpcap.wire.counters import SHORT
 
 HOW = {name: code for code, name in enumerate(ENDED_HOW)}
 STILL = 6 * SECOND + SECOND // 2
@@ -67,7 +68,10 @@ def _signs(used: InUse, known: Any, tables: dict[str, Table]) -> Iterator[tuple[
         return 0 if end == a[session] else 1 if end == b[session] else MISSING
 
     dtls = tables["dtls"]
-    alerts = (dtls["content"] == CONTENT.index("alert")) & (dtls["epoch"] > 0) & (dtls["session_id"] >= 1)
+    alerts = (dtls["content"] == CONTENT.index("alert")) & (dtls["epoch"] > 0)
+    # In DTLS 1.3 the type is hidden, but not the length; those of epoch 2 are of the handshake.
+    alerts |= (dtls["content"] == CONTENT.index("hidden")) & (dtls["record_bytes"] == SHORT) & (dtls["epoch"] != 2)
+    alerts &= dtls["session_id"] >= 1
     for row in np.flatnonzero(alerts & ~dtls["duplicate"]).tolist():
         session = int(dtls["session_id"][row]) - 1
         if known[session] and side(session, int(dtls["src"][row])) != MISSING:

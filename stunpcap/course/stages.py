@@ -38,7 +38,7 @@ REPORTS = 6 * SECOND
 MEDIA_PACKETS, DATA_PACKETS = 50, 10
 """Packets one way that must have had something come back: a report by RTCP, an acknowledgement of SCTP."""
 HOW_SAID = {
-    "close-notify": "a DTLS alert after the handshake",
+    "close-notify": "a DTLS alert, or a record as long as one (close_notify)",
     "refresh-0": "it gave its relay back (Refresh with lifetime 0)",
     "port-unreachable": "its host says that the port is closed (ICMP)",
 }
@@ -107,6 +107,8 @@ def build_stages(
     # A pair that works is enough: checks that failed beside it do no harm.
     works = np.isin(sessions["state"], [STATE["connected"], STATE["closed"], STATE["disconnected"]])
     bad &= (table["stage"] != CHECKS) | ~works[table["session_id"] - 1]
+    # What follows ICE fails of itself where ICE has no pair.
+    bad &= (table["stage"] <= ICE) | works[table["session_id"] - 1]
     first = minimum_in(table["session_id"][bad] - 1, count, table["stage"][bad].astype(np.int64), len(STAGE))
     sessions["failed_stage"] = np.where(first < len(STAGE), first, MISSING)
     return table

@@ -81,10 +81,26 @@ class Completeness:
                 found[number] = OneDirection(answers, flows["src"][stun[here]])
         return found
 
+    def _one_side(self, rows: tuple[int, ...]) -> bool:
+        """Whether nothing of the other agent passes where this was captured, and that is not the sender's own host.
+
+        Then its packets may take another way.
+        """
+        facts, at = self.facts, np.array(rows)
+        pairs = facts["pairs"]
+        # What goes through a relay is captured at its client, or at the server.
+        if facts.at_src[at].any() or (pairs["carrier"][at] != 0).any():
+            return False
+        session, here = pairs["session_id"][at[0]], np.isin(pairs["vantage"], pairs["vantage"][at])
+        mine = (pairs["session_id"] == session) & here & (pairs["requests_sent"] > 0)
+        return len(set(facts.side[mine].tolist())) < 2
+
     def limit(self, hit: Hit, vantage: str) -> int:
         """The most that a finding may be sure of, by what the captures miss; only what rests on silence is touched."""
         if hit.ground not in (SILENCE, GUESS, INFERRED):
             return HIGH
+        if hit.rows and hit.ground is SILENCE and self._one_side(hit.rows):
+            return LOW
         number = self.facts.pools.texts.number(vantage)
         if number in self.one_direction:
             return LOW

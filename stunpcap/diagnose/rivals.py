@@ -30,6 +30,8 @@ class Ruling:
     out: bool
     said: str
     evidence: tuple[Evidence, ...]
+    likely: bool = False
+    """It explains what was seen just as well."""
     decide: str = ""
     """Which look or capture would decide; of those that are still possible."""
 
@@ -77,7 +79,8 @@ def _one_way_nat(facts: Facts, cause: Finding, rows: Ints) -> Ruling | None:
         False,
         f"Still possible: {said}.",
         (facts.show("nothing here tells how they arrive", row, int(pairs["first_frame"][row])),),
-        f"Capture at {facts.host(dst)}: do checks arrive there, and from which address?",
+        likely=bool(facts.at_src[row]),
+        decide=f"Capture at {facts.host(dst)}: do checks arrive there, and from which address?",
     )
 
 
@@ -104,7 +107,8 @@ def _agent_silent(facts: Facts, cause: Finding, rows: Ints) -> Ruling | None:
         False,
         f"Still possible: {said}.",
         (facts.show(f"no packet of it was captured after the first check to {facts.text(dst)}", row),),
-        f"Look into the log of the agent at {facts.host(dst)}: did it get the other side's description and candidates?",
+        decide=f"Look into the log of the agent at {facts.host(dst)}: did it get the other side's description and "
+        "candidates?",
     )
 
 
@@ -134,7 +138,7 @@ def _either_direction(facts: Facts, cause: Finding, rows: Ints) -> Ruling | None
         False,
         "Still possible: one direction alone is dead; silence looks the same whether checks or responses are lost.",
         (facts.show("nothing here tells whether the checks arrive", row, int(pairs["first_frame"][row])),),
-        f"Capture at {place}: do the checks arrive, and are they answered?",
+        decide=f"Capture at {place}: do the checks arrive, and are they answered?",
     )
 
 
@@ -177,7 +181,7 @@ def _agent_gone(facts: Facts, cause: Finding, rows: Ints) -> Ruling | None:
         False,
         f"Still possible: {said}.",
         (facts.show(f"nothing of {facts.text(dst)} was captured after its last packet", row),),
-        f"Look into the log of the agent at {facts.host(dst)}, or capture there: does it still send?",
+        decide=f"Look into the log of the agent at {facts.host(dst)}, or capture there: does it still send?",
     )
 
 

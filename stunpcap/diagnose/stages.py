@@ -24,11 +24,8 @@ ORDER: dict[str, frozenset[int]] = {
     "turn-allocation-expired": START | LATER,
     "turn-permission-missing": START | LATER,
     "turn-channel-expired": START | LATER,
-    "turn-connection-lost": START | LATER,
     "turn-server-lost": START | LATER,
     "ice-restart-incomplete": START | LATER | NONE,
-    "consent-refused": LATER,
-    "consent-lost": LATER,
     # The checks arrived, and somebody said what was wrong with them.
     "bad-credentials": START,
     "credentials-mismatch": START,
@@ -40,6 +37,8 @@ ORDER: dict[str, frozenset[int]] = {
     "announced-address-unreachable": START,
     "icmp-rejected": START | LATER,
     "agent-silent": START | LATER,
+    "consent-refused": LATER,
+    "consent-lost": LATER,
     "one-way-loss": START,
     "asymmetric-response": START,
     # TCP is tried beside UDP, as a way around.
@@ -48,8 +47,6 @@ ORDER: dict[str, frozenset[int]] = {
     "turn-unauthorized": START | LATER,
     "turn-forbidden": START | LATER,
     "turn-refused": START | LATER,
-    "turn-tls-refused": START,
-    "server-name-unresolved": START,
     "udp-blocked": START,
     "stun-server-unreachable": START,
     "stun-behind-nat": START,
@@ -73,6 +70,8 @@ ORDER: dict[str, frozenset[int]] = {
 EXPLAINS = ORDER
 RANK = {name: number for number, name in enumerate(ORDER)}
 
+ENDS = ("hung-up", "agent-gone")
+"""How a call ended: no fault, and what explains a call whose other agent went on, for want of a word."""
 FALLBACK = "no-answer"
 """Says only what is certain, however little that explains."""
 BESIDE = {"host-only", "relay-needed", "stun-server-unreachable", "turn-unauthorized", "turn-refused", "turn-forbidden"}

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from stunpcap.course.ending import STILL
 from stunpcap.diagnose.completeness import Completeness
 from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import CEILING, HIGH, LOW, MEDIUM, SAID, Evidence, Finding, Hit
@@ -86,8 +87,10 @@ class Trial:
         ready to refuse anything.
         """
         hit = finding.hit
-        if hit.time == NAT or symptom.stage not in (CHECKS, ICE) or not hit.rows:
+        if hit.time == NAT or not hit.rows:
             return None
+        if symptom.stage not in (CHECKS, ICE):
+            return self._after_onset(hit, symptom)
         pairs = self.facts["pairs"]
         rows = [row for row in hit.rows if int(pairs["vantage"][row]) == self._vantage(finding)] or list(hit.rows)
         first = min(rows, key=lambda row: int(pairs["first_time"][row]))
@@ -99,6 +102,13 @@ class Trial:
         why = f"it shows {after} after checks began to have no response"
         shown = self.facts.show("the first of these checks", first, int(pairs["first_frame"][first]))
         return why, (shown, *finding.hit.evidence[:1])
+
+    def _after_onset(self, hit: Hit, symptom: Symptom) -> tuple[str, tuple[Evidence, ...]] | None:
+        """The same for a pair that had worked: what took it away showed before the next consent check at the latest."""
+        dead = self.facts.course.live.dead[list(hit.rows)].any()
+        if not dead or hit.time - symptom.onset <= STILL + GRACE:
+            return None
+        return f"it shows {seconds(hit.time - symptom.onset)} after the pair had fallen silent", tuple(hit.evidence[:1])
 
     def _vantage(self, finding: Finding) -> int:
         return self.facts.pools.texts.number(finding.vantage)
@@ -120,7 +130,7 @@ class Trial:
             failed[number] = max(failed.get(number, 0), int(promise[row]))
         share: dict[int, float] = {}
         for hit in hits:
-            asked = int(pairs["requests_sent"][list(hit.rows)].sum())
+            asked = self._asked(hit)
             part = 1.0 if hit.checks < 0 else min(1.0, hit.checks / max(1, asked))
             for row in hit.rows:
                 number = int(pairs["pair_id"][row])
@@ -132,13 +142,19 @@ class Trial:
         whole = sum(weight * share.get(number, 0.0) for number, weight in failed.items()) / sum(failed.values())
         return (whole + sum(first) / len(first)) / 2
 
+    def _asked(self, hit: Hit) -> int:
+        """Checks of the rows of a hit that failed: all, or of a pair that had worked those after its last answer."""
+        live, rows = self.facts.course.live, np.array(hit.rows)
+        asked = np.where(live.dead[rows], live.silent[rows], self.facts["pairs"]["requests_sent"][rows])
+        return int(asked.sum())
+
     def _little(self, finding: Finding, symptom: Symptom) -> tuple[str, tuple[Evidence, ...]]:
         pairs = self.facts["pairs"]
         mine = {int(pairs["pair_id"][row]) for row in finding.hit.rows}
         total = len(set(pairs["pair_id"][symptom.rows].tolist()))
         hit = finding.hit
         if hit.checks >= 0 and len(mine) >= total:
-            asked = int(pairs["requests_sent"][list(hit.rows)].sum())
+            asked = self._asked(hit)
             return f"it concerns {hit.checks:,} of {asked:,} checks", tuple(hit.evidence[:1])
         of = f"{len(mine & set(pairs['pair_id'][symptom.rows].tolist()))} of {total} pairs that failed"
         return f"it concerns {of}, and not those that should have worked first", tuple(hit.evidence[:1])

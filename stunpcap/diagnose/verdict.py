@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from stunpcap.diagnose.facts import Facts
-from stunpcap.diagnose.finding import ERROR, HIGH, INFO, LOW, MEDIUM, WARNING, Evidence, Finding, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, HIGH, INFO, LOW, MEDIUM, WARNING, Evidence, Finding, Hit
 from stunpcap.diagnose.rivals import Ruling, rivals_of
-from stunpcap.diagnose.stages import BESIDE, FALLBACK, RANK
+from stunpcap.diagnose.stages import BESIDE, ENDS, FALLBACK, RANK
 from stunpcap.diagnose.symptom import Symptoms
 from stunpcap.diagnose.trial import MOST, Result, Trial, Tried
 from stunpcap.schema import PART
@@ -52,6 +52,11 @@ def decide(facts: Facts, findings: Sequence[Finding]) -> tuple[list[Finding], di
             finding.severity = WARNING
             result.append(finding)
     causes: dict[int, Finding] = {}
+    for finding in findings:
+        # An end that the other agent was not told of explains why nothing came any more.
+        if finding.name in ENDS and finding.severity == WARNING and finding.hit.session not in passed:
+            finding.part = CAUSE
+            causes[finding.hit.session] = finding
     for session, candidates in passed.items():
         cause, tried = min(candidates, key=_rank)
         causes[session] = cause
@@ -70,7 +75,7 @@ def decide(facts: Facts, findings: Sequence[Finding]) -> tuple[list[Finding], di
 def _rank(one: tuple[Finding, Tried]) -> tuple[bool, bool, int, int]:
     """What is little more than a guess last; then what explains most; then the order of explanation."""
     finding, tried = one
-    guess = finding.confidence == LOW and finding.name != FALLBACK
+    guess = finding.hit.ground is GUESS
     # The fallback covers everything, and says nothing of it; a way around that is missing is half of a cause.
     little = tried.coverage < MOST or finding.name == FALLBACK or finding.name in BESIDE
     return guess, little, RANK[finding.name], finding.confidence
@@ -78,7 +83,9 @@ def _rank(one: tuple[Finding, Tried]) -> tuple[bool, bool, int, int]:
 
 def _weigh(cause: Finding, rulings: Iterable[Ruling]) -> None:
     """High confidence is earned by ruling the rivals out."""
-    if cause.confidence == HIGH and any(not one.out for one in rulings):
+    if any(one.likely and not one.out for one in rulings):
+        cause.confidence = LOW
+    elif cause.confidence == HIGH and any(not one.out for one in rulings):
         cause.confidence = MEDIUM
 
 

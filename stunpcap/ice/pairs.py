@@ -17,7 +17,7 @@ from stunpcap.ice.directions import conclude
 from stunpcap.ice.evidence import find_checks, gather
 from stunpcap.ice.place import Place
 from stunpcap.ice.sessions import Agents
-from stunpcap.ice.timers import SECOND
+from stunpcap.ice.timers import SECOND, TRANSMISSIONS
 from stunpcap.ice.transactions import KIND, OUT, Correlated
 from stunpcap.ice.ways import KIND_CODE, NEVER, Clues, find_ways
 from stunpcap.schema import CANDIDATE_TYPE, PAIR_STATE, PATH, PLACE
@@ -226,8 +226,10 @@ def _states(
     calm = (counts["transmissions"] == counts["requests_sent"]) & (gap >= SECOND)
     blind = calm & (pick(counts["requests_sent"], reverse) == 0)
     stopped = end > last_time + np.maximum(2 * gap, SECOND)
+    # Whoever has sent each check as often as RFC 8489 allows has nothing more to send.
+    exhausted = (counts["requests_sent"] > 0) & (counts["transmissions"] >= TRANSMISSIONS * counts["requests_sent"])
     state = np.full(len(heard), STATE["in-progress"], np.int8)
-    state[(((concluded > 0) & stopped) | (end - first_time >= GAVE_UP)) & ~blind] = STATE["failed"]
+    state[(((concluded > 0) & stopped) | exhausted | (end - first_time >= GAVE_UP)) & ~blind] = STATE["failed"]
     state[succeeded] = STATE["succeeded"]
     return state
 

@@ -41,7 +41,7 @@ COUNTERS = 20
 MOST_CLEAR = 512
 """Datagrams with records in the clear that are kept of a flow: a handshake that is never answered takes a few dozen."""
 MOST_PROTECTED = 64
-"""The same for protected records other than data."""
+"""The same for protected records that may be data; those that are none, alerts and ACKs, are few and tell the end."""
 
 SHORT = 19
 """A protected alert of DTLS 1.3: two bytes, the hidden type, the tag of 16 bytes.  An ACK of nothing is as long."""
@@ -91,7 +91,7 @@ def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> int:
     counters[flow, DTLS_PROTECTED] += protected
     if clear and counters[flow, KEPT_CLEAR] < MOST_CLEAR:
         counters[flow, KEPT_CLEAR] += 1
-    elif (kept or hidden) and counters[flow, KEPT_PROTECTED] < MOST_PROTECTED:
+    elif (kept or hidden) and counters[flow, KEPT_PROTECTED] < (MOST_PROTECTED if data else MOST_CLEAR):
         counters[flow, KEPT_PROTECTED] += 1
     else:
         return demux.DATA if data else demux.DTLS

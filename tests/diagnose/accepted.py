@@ -56,6 +56,24 @@ _SIDE_WAY = Accepted(
     "the offerer's packets leave by the VPN: here is silence, whether they were sent or not",
     any_direction=True,
 )
+_UNTIL_THE_LAST = ("checking",)
+"""Firefox sends each check seven times, the last after 6 s, and then nothing: the capture may end with that."""
+_NOTHING_LEAVES = Accepted(
+    ("no-answer", "consent-lost", "one-way-loss"),
+    "nothing of the other agent passes: whether it is silent, or what it sends is lost before this place, is not seen",
+    ("checking",),
+    any_direction=True,
+)
+_NAME_IN_DNS = Accepted(
+    ("no-answer", "host-only"),
+    "that no server was ever asked is all that is read of it: the name's question in DNS is not",
+    any_direction=True,
+)
+_SERVER_AWAY = Accepted(
+    ("consent-lost",),
+    "nothing comes through the relay any more: the server, or what lies behind it, no request to it in that time tells",
+    any_direction=True,
+)
 _INTO_VPN = Accepted(
     (), "on the VPN's interface packets leave, and what becomes of them cannot be seen", any_direction=True
 )
@@ -66,6 +84,48 @@ _BEHIND_RELAY = Accepted(
 )
 
 ACCEPTED: dict[str, Accepted] = {
+    "agent-frozen*/*": _NOTHING_LEAVES,
+    "output-dropped/*": _NOTHING_LEAVES,
+    "candidates-too-late/*": Accepted(
+        ("no-answer", ""), "checks of one agent, and none of the other: why it sends none is not seen", ("none",)
+    ),
+    "server-name-*/*": _NAME_IN_DNS,
+    "turn-vanishes/*": _SERVER_AWAY,
+    "turn-tls-refused/*": Accepted(
+        ("no-answer",), "TLS is not looked into: that the relay was refused in it is not told", any_direction=True
+    ),
+    "*asymmetric*/offerer": Accepted(
+        ("one-way-loss", "one-way-nat"), _BEHIND_NAT.reason, _UNTIL_THE_LAST, any_direction=True
+    ),
+    "*asymmetric*/nat-a-outside": Accepted(
+        ("one-way-loss", "one-way-nat"), _BESIDE_NAT.reason, _UNTIL_THE_LAST, any_direction=True
+    ),
+    "firefox-asymmetric-dead/*": Accepted(
+        ("one-way-nat",),
+        "Firefox sends nothing after its seventh transmission: the capture ends with it",
+        ("checking",),
+    ),
+    "janus-announces-private/*": Accepted(
+        ("no-answer", "host-only", "announced-address-unreachable"),
+        "all that the other side offers is private: that it is a server's is not known from packets",
+        any_direction=True,
+    ),
+    "janus-lite-answers-lost/*": Accepted(
+        ("no-answer",), "the server's answers die before this place: silence is all there is to see", any_direction=True
+    ),
+    "janus-lite-port-closed/*": Accepted(
+        ("one-way-loss", ""),
+        "Janus sends a check of its own, three times, and it arrives and is answered: one direction works",
+        ("checking",),
+        any_direction=True,
+    ),
+    "multihomed/offerer": Accepted(
+        ("no-answer",), "one interface of two: the answers leave by the other", ("checking",)
+    ),
+    "nat-pool/server": _AT_SERVER,
+    "no-common-family/server": Accepted(("",), "at the server: of the call nothing passes", ("none",)),
+    "turn-tcp-*/answerer": _SERVER_AWAY,
+    "turn-tcp-*/server": _SERVER_AWAY,
     "vpn-*/offerer": _SIDE_WAY,
     "vpn-*/answerer": _SIDE_WAY,
     "vpn-*/offerer-vpn": _INTO_VPN,

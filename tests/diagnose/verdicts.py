@@ -24,6 +24,8 @@ from tests.diagnose.accepted import ACCEPTED, Accepted
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "captures"
 PAGE = ROOT / "docs" / "verdicts.md"
+ENDS = ("hung-up", "agent-gone")
+"""Findings that say how a call ended."""
 TOGETHER = "together"
 """All captures of a call read as one."""
 AFTER = {
@@ -112,9 +114,12 @@ def judge(scenario: str, vantage: str) -> Verdict:
     direction = _direction(wanted["nodes"], told)
     state_ok = told.state == wanted["state"] or told.state in AFTER.get(wanted["state"], ())
     root_ok = told.root_cause == wanted["root_cause"]
-    direction_ok = not wanted["direction"] or direction == wanted["direction"]
+    if wanted["root_cause"] in ENDS and not errors:
+        # An end is no fault; how it shows, as a word of the agent's or of its host's, depends on the place.
+        root_ok = told.state == "closed" and bool(named & set(ENDS))
+    direction_ok = not wanted["direction"] or wanted["root_cause"] in ENDS or direction == wanted["direction"]
     quiet_ok = bool(wanted["root_cause"]) or not errors
-    never = named & set(wanted["never"])
+    never = named & (set(wanted["never"]) - (set(ENDS) if told.state == "closed" else set()))
     off = [
         text
         for ok, text in (

@@ -54,11 +54,38 @@ def bad_credentials(facts: Facts) -> Iterator[Hit]:
     that the other one set; look for descriptions that are swapped, stale or applied to the wrong connection.
     """
     cases: dict[int, _Case] = {}
-    restarted = succeeded_by(facts)
     _refused_credentials(facts, cases)
+    told = set(cases)
     _wrong_names(facts, cases)
     _wrong_integrity(facts, cases)
-    pairs = facts["pairs"]
+    yield from _hits(facts, {number: case for number, case in cases.items() if number in told or case.ground is SAID})
+
+
+@rule("credentials-mismatch", ERROR, "RFC 8445 section 7.2.2", "RFC 8445 section 7.3")
+def credentials_mismatch(facts: Facts) -> Iterator[Hit]:
+    """Both agents check each other, and do not mean the same: each names the other by another username fragment.
+
+    Evidence: on one 5-tuple checks go both ways at the same time, with usernames that do not fit each other; none of
+    one direction, at least, has a response. Many agents drop such checks in silence. They show as two sessions.
+
+    Likely cause: one side holds an older description (an ICE restart of which it does not know, a second offer), or
+    that of another connection.
+
+    Not to be confused with: `bad-credentials`, where an agent says so with 401; `no-answer` and `one-way-loss`, where
+    the names fit and the path is dead; `ice-restart-incomplete`, where the old session still works.
+
+    What to try: follow `a=ice-ufrag` of both descriptions through signalling: each side must hold the other's newest.
+    """
+    refused: dict[int, _Case] = {}
+    _refused_credentials(facts, refused)
+    names: dict[int, _Case] = {}
+    _wrong_names(facts, names)
+    yield from _hits(facts, {number: case for number, case in names.items() if number not in refused})
+
+
+def _hits(facts: Facts, cases: dict[int, _Case]) -> Iterator[Hit]:
+    """What speaks for wrong credentials, as findings."""
+    restarted, pairs = succeeded_by(facts), facts["pairs"]
     for number, case in sorted(cases.items()):
         broken = bool(facts.not_working[number - 1])
         if not broken and number in restarted:
@@ -115,7 +142,7 @@ def _wrong_names(facts: Facts, cases: dict[int, _Case]) -> None:
     neither of them succeeds.
     """
     pairs, reverse = facts["pairs"], facts.reverse
-    alone = (reverse < 0) & (pairs["responses_received"] == 0) & (pairs["ufrag"] >= 0) & (pairs["requests_sent"] > 0)
+    alone = (reverse < 0) & (pairs["ufrag"] >= 0) & (pairs["requests_sent"] > 0)
     alone &= facts.in_session("pairs", facts.not_working)
     rows = np.flatnonzero(alone)
     names = ("vantage", "src", "dst", "transport")
@@ -126,6 +153,8 @@ def _wrong_names(facts: Facts, cases: dict[int, _Case]) -> None:
     sessions = facts["sessions"]
     for row, back in zip(rows.tolist(), other.tolist(), strict=True):
         if back < 0 or pairs["session_id"][row] == pairs["session_id"][back]:
+            continue
+        if pairs["responses_received"][row] > 0 and pairs["responses_received"][back] > 0:
             continue
         if max(pairs["first_time"][row], pairs["first_time"][back]) > min(
             pairs["last_time"][row], pairs["last_time"][back]

@@ -24,7 +24,7 @@ FAILED = 5 * SECOND
 """Agents that fail do so after silence of several seconds: Firefox after eleven, Chromium after fifteen."""
 REFUSED = 400
 SIGNS = {
-    HOW["close-notify"]: "a DTLS alert after the handshake, as close_notify is",
+    HOW["close-notify"]: "a DTLS alert after the handshake, or a record as long as one (close_notify)",
     HOW["refresh-0"]: "it gives its relay back (Refresh with lifetime 0)",
 }
 
@@ -49,10 +49,15 @@ def hung_up(facts: Facts) -> Iterator[Hit]:
         if one.how not in SIGNS:
             continue
         end = _end_of(facts, number, one.side)
+        went_on, unaware = _went_on(facts, number, one.time)
         yield Hit(
-            summary=f"The agent at {facts.text(end)} ended the call: {SIGNS[one.how]}.",
+            summary=f"The agent at {facts.text(end)} ended the call: {SIGNS[one.how]}{went_on}",
             evidence=(facts.shown_in(f"{SIGNS[one.how]}", one.vantage, one.frame),),
+            advice=("Tell the other side over signalling when a call ends: it went on without knowing.",)
+            if unaware
+            else (),
             ground=SEEN,
+            severity=WARNING if unaware else INFO,
             session=number + 1,
             src=end,
             time=one.time,
@@ -110,16 +115,14 @@ def agent_gone(facts: Facts) -> Iterator[Hit]:
     What to try: nothing, if somebody hung up. If not, look at why the program at that address ended; and let signalling
     tell the other side, which went on sending.
     """
-    sessions = facts["sessions"]
     for number, one in sorted(facts.course.endings.items()):
         if one.how != HOW["port-unreachable"]:
             continue
         end = _end_of(facts, number, one.side)
-        went_on = int(sessions["end"][number]) - one.time
-        unaware = went_on >= GOES_ON
+        went_on, unaware = _went_on(facts, number, one.time)
         yield Hit(
             summary=f"The agent at {facts.text(end)} is gone: its host answers port unreachable, shortly after the "
-            "agent was still heard" + (f"; the other agent went on for {seconds(went_on)}." if unaware else "."),
+            f"agent was still heard{went_on}",
             evidence=(facts.shown_in(f"port unreachable from {facts.host(end)}", one.vantage, one.frame),),
             advice=(
                 f"If nobody hung up there, look at why the program at {facts.host(end)} ended (log, crash reports), "
@@ -133,6 +136,13 @@ def agent_gone(facts: Facts) -> Iterator[Hit]:
             src=end,
             time=one.time,
         )
+
+
+def _went_on(facts: Facts, number: int, time: int) -> tuple[str, bool]:
+    """The end of a sentence: for how long the other agent went on checking; and whether that was long."""
+    lasted = int(facts["sessions"]["end"][number]) - time
+    unaware = lasted >= GOES_ON
+    return (f"; the other agent went on for {seconds(lasted)}." if unaware else "."), unaware
 
 
 def _end_of(facts: Facts, number: int, side: int) -> int:

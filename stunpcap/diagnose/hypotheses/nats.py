@@ -75,6 +75,10 @@ def one_way_nat(facts: Facts) -> Iterator[Hit]:
                 )
             )
         tried = back >= 0 and int(pairs["requests_sent"][back]) > 0
+        arrivals = facts.checks_of(in_named) if in_named >= 0 else table["first_time"][:0]
+        came = int(table["first_time"][arrivals].min(initial=int(table["response_time"][rows].min())))
+        if tried and facts.working[session - 1] and int(pairs["first_time"][back]) < came:
+            continue  # it was checked before anything came from it: an address of that host which was offered
         rescued = tried and int(pairs["responses_received"][back]) > 0
         working = bool(facts.working[session - 1])
         if rescued and working:

@@ -203,12 +203,16 @@ def icmp_rejected(facts: Facts) -> Iterator[Hit]:
     pairs, icmp = facts["pairs"], facts["icmp"]
     unheard = pairs["responses_received"] + pairs["errors_received"] + pairs["other_address"] == 0
     refusals = facts.refusals
-    refused = (np.bincount(refusals.row, minlength=len(pairs)) > 0) & unheard
+    live = facts.course.live
+    late = facts["icmp"]["time"][refusals.error] > live.good[refusals.row]
+    drew = np.bincount(refusals.row[late], minlength=len(pairs)) > 0
+    # A pair that never worked, or the one in use, which did until then.
+    refused = drew & (unheard | live.dead)
     refused &= facts.in_session("pairs", facts.not_working)
     for rows in groups(refused, pairs["session_id"], facts.side):
         lead = foremost(facts, rows)
-        errors = refusals.of(rows)
-        own = refusals.of(np.array([lead]))
+        since = int(live.good[lead])
+        errors, own = (some[icmp["time"][some] > since] for some in (refusals.of(rows), refusals.of(np.array([lead]))))
         src, dst = int(pairs["src"][lead]), int(pairs["dst"][lead])
         words = sorted(
             {f"{facts.word(int(icmp['error'][at]))} from {facts.host(int(icmp['sender'][at]))}" for at in own}
@@ -252,6 +256,7 @@ def _explained(facts: Facts, rows: Ints, errors: Ints) -> int:
     """How many checks ICMP errors account for: hosts and routers send one a second, or fewer, for many packets."""
     table, times = facts["transactions"], np.sort(facts["icmp"]["time"][errors])
     sent = np.concatenate([table["first_time"][facts.checks_of(row)] for row in rows.tolist()])
+    sent = sent[sent > facts.course.live.good[rows].max()]
     after = np.searchsorted(times, sent)
     gap = np.minimum(
         np.abs(times[np.minimum(after, len(times) - 1)] - sent), np.abs(times[np.maximum(after - 1, 0)] - sent)

@@ -175,7 +175,9 @@ def host_only(facts: Facts) -> Iterator[Hit]:
 def _asked_nobody(facts: Facts) -> Iterator[Hit]:
     """Agents at which was captured, and that asked no server."""
     pairs, count = facts["pairs"], len(facts["sessions"])
+    # Where a pair worked, host candidates were enough.
     sent = facts.at_src & (pairs["requests_sent"] > 0) & facts.has("pairs", "carrier", "plain")
+    sent &= facts.in_session("pairs", ~facts.once_connected)
     rows = np.flatnonzero(sent)
     if not len(rows):
         return
@@ -267,7 +269,8 @@ def _offered_own_only(facts: Facts) -> Iterator[Hit]:
             f"{facts.text(int(pairs['dst'][lead]))}{others(facts, rows)}.",
             evidence=[unanswered(facts, row) for row in rows[:3].tolist()],
             advice=advice.stun_server(f"then agent {whom} offers the address that it is seen as from outside"),
-            ground=RANGE,
+            # In a closed network private addresses may be routed; a sender at a public one reaches none of them.
+            ground=GUESS if private[pairs["src"][lead]] else RANGE,
             severity=ERROR,
             session=int(pairs["session_id"][lead]),
             pair=int(pairs["pair_id"][lead]),
