@@ -13,7 +13,6 @@ A_TO_B = 'iifname "lan-a" oifname "lan-b" meta l4proto udp'
 PLAIN = Agent()
 AUDIO = Agent(media=("audio",))
 AV = Agent(media=("audio", "video"))
-AUDIO = Agent(media=("audio",))
 STUN = Agent(ice_servers=(stun(),))
 RELAY = Agent(ice_servers=(turn(),), policy="relay")
 RELAY_TCP = Agent(ice_servers=(turn(transport="tcp"),), policy="relay")
@@ -383,7 +382,7 @@ up. It never checks, and its NAT never opens.
             ended=("failed", "*"),
             root_cause="never-checked",
             also=("no-answer",),
-            unseen="in one capture alone, that it is the answerer who never checks: the offerer's checks die at its NAT",
+            unseen="in one capture alone, that the answerer never checks: what the offerer sends dies at its NAT",
             never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected"),
             mended_by="candidates-late-in-time",
             change="signal candidates without delay",
