@@ -12,7 +12,6 @@ ROUTER_A = Vantage("router-a", "router", "lan-a", "at the router, towards the of
 A_TO_B = 'iifname "lan-a" oifname "lan-b" meta l4proto udp'
 PLAIN = Agent()
 AUDIO = Agent(media=("audio",))
-AV = Agent(media=("audio", "video"))
 STUN = Agent(ice_servers=(stun(),))
 RELAY = Agent(ice_servers=(turn(),), policy="relay")
 RELAY_TCP = Agent(ice_servers=(turn(transport="tcp"),), policy="relay")
