@@ -111,6 +111,8 @@ class Vantage:
     """Seconds after the signalling began; 0 means before the agents do anything."""
     packets: int = 0
     """Stop after so many packets; 0 goes on to the end."""
+    only: str = ""
+    """A capture filter: what it does not let through is missing from the file."""
 
 
 @dataclass(frozen=True, slots=True)

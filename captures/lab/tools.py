@@ -37,7 +37,9 @@ class Background:
         argv += ["-c", str(vantage.packets)] if vantage.packets else []
         namespace = self.network.namespace(vantage.node)
         # Router solicitations and the like say nothing about the call.
-        argv += ["not icmp6 or icmp6[0] < 133"] if vantage.interface != "any" else []
+        quiet = "not icmp6 or icmp6[0] < 133" if vantage.interface != "any" else ""
+        filters = [f"({one})" for one in (quiet, vantage.only) if one]
+        argv += [" and ".join(filters)] if filters else []
         self._dumps.append(self._start(namespace, argv, f"tcpdump-{vantage.name}.log"))
         self._wait_for(path, vantage.name)
         return path

@@ -164,11 +164,13 @@ def test_corpus_is_small() -> None:
 def test_lab_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("PATH", "")
-    problems = "\n".join(preflight.problems(["werift"]))
+    problems = "\n".join(preflight.problems(["werift", "firefox", "janus"]))
     if sys.platform == "linux":
         assert "root" in problems
         assert "apt-get install" in problems
         assert "Node.js" in problems
+        assert "firefox-esr is missing" in problems
+        assert "janus is missing" in problems
     else:
         assert "Linux" in problems
 
@@ -176,7 +178,8 @@ def test_lab_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_readme_names_every_package() -> None:
     words = set((CORPUS / "README.md").read_text().split())
     lists = (preflight.APT.values(), preflight.PIP, preflight.GSTREAMER, preflight.NODE, preflight.NPM)
-    assert {package for packages in lists for package in packages} <= words
+    others = {package for _, package in preflight.OTHERS.values()}
+    assert {package for packages in lists for package in packages} | others <= words
 
 
 def _outcome(directory: Path) -> dict[str, Any]:

@@ -1,17 +1,15 @@
 // A libdatachannel peer connection, and with it libjuice, as an agent of the lab (a program; node-datachannel, npm).
 'use strict';
-const readline = require('node:readline');
-const path = require('node:path');
+const lines = require('./lines.cjs');
 const {PeerConnection} = require('node-datachannel');
 
-const say = line => process.stdout.write(JSON.stringify(line) + '\n');
 const states = {iceConnectionState: 'new', connectionState: 'new', iceGatheringState: 'new', channel: 'none'};
 const state = (name, value) => {
   if (value === 'in-progress') value = 'gathering';
   states[name] = value;
-  say({kind: 'state', t: Date.now(), name, value});
+  lines.state(name, value);
 };
-const signal = message => say({kind: 'signal', t: Date.now(), message});
+const {signal} = lines;
 const descriptions = [];
 let pc, channel, received = 0;
 
@@ -63,10 +61,8 @@ const verbs = {
     pc.setRemoteDescription(message.sdp, message.type);
   },
   async look() {
-    const root = require.resolve('node-datachannel').replace(/(node_modules.node-datachannel).*/, '$1');
-    const {version} = require(path.join(root, 'package.json'));
     return {
-      implementation: `libdatachannel (node-datachannel ${version}, libjuice)`,
+      implementation: `libdatachannel (node-datachannel ${lines.version('node-datachannel')}, libjuice)`,
       states: {...states},
       statsTime: Date.now(),
       selected: pc.getSelectedCandidatePair(),
@@ -81,17 +77,4 @@ const verbs = {
   },
 };
 
-async function answer(line) {
-  const {id, verb, argument} = JSON.parse(line);
-  try {
-    const result = await verbs[verb](argument);
-    say({id, result: result === undefined ? null : result});
-  } catch (error) {
-    say({id, error: String(error && error.stack || error)});
-  }
-}
-
-let chain = Promise.resolve();
-const input = readline.createInterface({input: process.stdin});
-input.on('line', line => { chain = chain.then(() => answer(line)); });
-input.on('close', () => process.exit(0));
+lines.serve(verbs);

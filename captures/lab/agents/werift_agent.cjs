@@ -1,12 +1,9 @@
 // A werift peer connection as an agent of the lab (a program; werift comes from npm).
 'use strict';
-const readline = require('node:readline');
-const path = require('node:path');
+const lines = require('./lines.cjs');
 const {RTCPeerConnection} = require('werift');
 
-const say = line => process.stdout.write(JSON.stringify(line) + '\n');
-const state = (name, value) => say({kind: 'state', t: Date.now(), name, value});
-const signal = message => say({kind: 'signal', t: Date.now(), message});
+const {state, signal} = lines;
 const descriptions = [];
 let pc, channel, received = 0;
 
@@ -57,10 +54,8 @@ const verbs = {
   async finish() {
     const stats = [];
     (await pc.getStats()).forEach(entry => stats.push(entry));
-    const root = require.resolve('werift').replace(/(node_modules.werift).*/, '$1');
-    const {version} = require(path.join(root, 'package.json'));
     const truth = {
-      implementation: `werift ${version}`,
+      implementation: `werift ${lines.version('werift')}`,
       states: {
         iceConnectionState: pc.iceConnectionState,
         connectionState: pc.connectionState,
@@ -75,17 +70,4 @@ const verbs = {
   },
 };
 
-async function answer(line) {
-  const {id, verb, argument} = JSON.parse(line);
-  try {
-    const result = await verbs[verb](argument);
-    say({id, result: result === undefined ? null : result});
-  } catch (error) {
-    say({id, error: String(error && error.stack || error)});
-  }
-}
-
-let chain = Promise.resolve();
-const input = readline.createInterface({input: process.stdin});
-input.on('line', line => { chain = chain.then(() => answer(line)); });
-input.on('close', () => process.exit(0));
+lines.serve(verbs);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from captures.lab.model import Agent, Expect, Scenario, Step, Until, Vantage
-from captures.lab.servers import COTURN, NAT_A, SERVER, turn
+from captures.lab.servers import COTURN, NAT_A, NAT_B, SERVER, stun, turn
 from captures.lab.topologies import filter_from_now_on, forward_rules, routed, two_nats, with_rules
 
 GROUP = "Calls that end, and agents that fall silent"
@@ -11,8 +11,8 @@ GROUP = "Calls that end, and agents that fall silent"
 ROUTER_A = Vantage("router-a", "router", "lan-a", "at the router, towards the offerer")
 A_TO_B = 'iifname "lan-a" oifname "lan-b" meta l4proto udp'
 PLAIN = Agent()
-AV = Agent(media=("audio", "video"))
 AUDIO = Agent(media=("audio",))
+STUN = Agent(ice_servers=(stun(),))
 RELAY = Agent(ice_servers=(turn(),), policy="relay")
 RELAY_TCP = Agent(ice_servers=(turn(transport="tcp"),), policy="relay")
 ICE_FINE = (
@@ -71,11 +71,11 @@ what the offerer sends with ICMP port unreachable. The offerer notices after som
     ),
     Scenario(
         name="browser-killed-media",
-        title="the answerer's browser is killed in mid-call, audio and video",
-        story="As `browser-killed`, with audio and video.",
+        title="the answerer's browser is killed in mid-call, audio",
+        story="As `browser-killed`, with audio.",
         topology=routed(),
-        offerer=AV,
-        answerer=AV,
+        offerer=AUDIO,
+        answerer=AUDIO,
         steps=_ends("answerer", "kill"),
         until=SURVIVES,
         expect=Expect(
@@ -346,14 +346,17 @@ server in silence, as a firewall does that has forgotten it. Segments are retran
     ),
     Scenario(
         name="candidates-late-in-time",
-        title="the offerer's candidates come eight seconds late, behind a stateful firewall",
+        title="the offerer's candidates come eight seconds late",
         story="""
-The router lets into the answerer's network only what that network began. The offerer's candidates reach the
-answerer eight seconds late; only then does it check, which opens the firewall. The offerer is still checking.
+Each agent's NAT lets in only what its network began. The offerer's candidates reach the answerer eight seconds late;
+only then does it check, which opens its NAT. The offerer is still checking.
 """,
-        topology=routed(forward_rules('iifname "lan-a" oifname "lan-b" ct state new drop')),
+        topology=two_nats(),
+        servers=(COTURN,),
+        offerer=STUN,
+        answerer=STUN,
         candidate_delay={"answerer": 8.0},
-        vantages=(ROUTER_A,),
+        vantages=(NAT_B,),
         expect=Expect(
             "connected",
             never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected", "relay-needed", "never-checked"),
@@ -361,21 +364,24 @@ answerer eight seconds late; only then does it check, which opens the firewall. 
     ),
     Scenario(
         name="candidates-too-late",
-        title="the offerer's candidates come too late, behind a stateful firewall",
+        title="the offerer's candidates come too late",
         story="""
 As `candidates-late-in-time`, but the answerer hears of the offerer's candidates only after the offerer has given
-up. It never checks, and the firewall never opens.
+up. It never checks, and its NAT never opens.
 """,
-        topology=routed(forward_rules('iifname "lan-a" oifname "lan-b" ct state new drop')),
+        topology=two_nats(),
+        servers=(COTURN,),
+        offerer=STUN,
+        answerer=STUN,
         candidate_delay={"answerer": 60.0},
-        vantages=(ROUTER_A,),
+        vantages=(NAT_B,),
         until=Until("failed", who="offerer", hold=1.0, timeout=50.0),
         expect=Expect(
             "failed",
             ended=("failed", "*"),
             root_cause="never-checked",
             also=("no-answer",),
-            unseen="in one capture alone, that it is the answerer who never checks: nothing of the call reaches it",
+            unseen="in one capture alone, that the answerer never checks: what the offerer sends dies at its NAT",
             never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected"),
             mended_by="candidates-late-in-time",
             change="signal candidates without delay",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from captures.lab.model import Agent, Expect, Link, Node, Scenario, Step, Topology, Turn, Until, Vantage
 from captures.lab.servers import COTURN, NAT_A, NAT_B, PUBLIC, SERVER, stun, turn
-from captures.lab.topologies import filter_from_now_on, forward_rules, masquerade, routed, two_nats
+from captures.lab.topologies import filter_from_now_on, forward_rules, masquerade, routed, two_nats, with_rules
 
 GROUP = "Red herrings"
 
@@ -104,7 +104,6 @@ def with_second_server(topology: Topology) -> Topology:
 
 
 RELAY_EGRESS = f"ip daddr {PUBLIC} udp dport 49152-65535 drop"
-CLOSED = two_nats(random_a=True)
 
 SCENARIOS = (
     Scenario(
@@ -265,18 +264,11 @@ healthy call.
         name="firefox-relay-ports-dropped",
         title="closed relay ports, Firefox against Chromium",
         story="As `relay-ports-dropped`, with Firefox as the offerer, who has the relay.",
-        topology=replace(
-            CLOSED,
-            nodes=tuple(
-                replace(
-                    node,
-                    rules=forward_rules('iifname "public" udp dport 49152-65535 drop', hook="input"),
-                )
-                if node.name == "server"
-                else node
-                for node in CLOSED.nodes
-            ),
-            drawing=CLOSED.drawing + "\n  server: drops UDP to ports 49152 to 65535, those of its relays\n",
+        topology=with_rules(
+            two_nats(random_a=True),
+            "server",
+            forward_rules('iifname "public" udp dport 49152-65535 drop', hook="input"),
+            "server: drops UDP to ports 49152 to 65535, those of its relays",
         ),
         servers=(COTURN,),
         offerer=replace(FIREFOX, ice_servers=(turn(),)),

@@ -24,8 +24,13 @@ FAILED = Until("failed", who="offerer", hold=2.0, timeout=60.0)
 INSIDE = "10.0.0.80"
 
 
-def cloud() -> Topology:
-    """A client behind a NAT, and a media server with a private address behind a one-to-one NAT."""
+def cloud(*, open_client: bool = False) -> Topology:
+    """A client, behind a NAT or not, and a media server with a private address behind a one-to-one NAT."""
+    client = behind_nat("offerer")
+    way = "192.168.10.10 --- lan-a --- .1 nat-a 203.0.113.10"
+    if open_client:
+        client = (Node("offerer", (Link("public", ("203.0.113.80/24",)),), ("default via 203.0.113.1",)),)
+        way = "203.0.113.80"
     rules = f"""
 table ip nat {{
   chain pre {{
@@ -38,9 +43,10 @@ table ip nat {{
   }}
 }}
 """
+    known = "" if open_client else "\n  nat-a: one port for all destinations"
     return Topology(
         (
-            *behind_nat("offerer"),
+            *client,
             Node("isp", (Link("public", ("203.0.113.1/24",)),), ("blackhole default",), forward=True),
             Node(
                 "nat-s",
@@ -52,12 +58,11 @@ table ip nat {{
             Node("answerer", (Link("dmz", (f"{INSIDE}/24",)),), ("default via 10.0.0.1",)),
         ),
         f"""
-  offerer 192.168.10.10 --- lan-a --- .1 nat-a 203.0.113.10 --- public 203.0.113.0/24 --- .1 isp
-                                                                     |
-                                              .5 nat-s 10.0.0.1 -----+
-                                                       |
-                                                      dmz --- {INSIDE} answerer (Janus, and a STUN server)
-  nat-a: one port for all destinations
+  offerer {way} --- public 203.0.113.0/24 --- .1 isp
+                                                  |
+  answerer {INSIDE} --- dmz --- 10.0.0.1 nat-s .5 +
+
+  The answerer's host runs Janus, and a STUN server.{known}
   nat-s: one to one
   isp: drops what is sent to private addresses
 """,
@@ -91,7 +96,8 @@ SCENARIOS = (
         story="""
 Janus runs in a cloud: its host has a private address behind a one-to-one NAT, and Janus was not told the outside
 one. The client reaches the host at 203.0.113.5 (a STUN server runs there, too), but is told to check 10.0.0.80, which
-leads nowhere. Being lite, Janus checks nothing itself.
+leads nowhere. Janus, lite as it calls itself, sends each candidate of the client's one check in three transmissions;
+they come from 203.0.113.5, from where the client's NAT awaits nothing.
 """,
         topology=cloud(),
         servers=(Turn("answerer", INSIDE),),
@@ -121,11 +127,24 @@ leads nowhere. Being lite, Janus checks nothing itself.
         expect=Expect("connected", never=(*QUIET, "announced-address-unreachable", "relay-needed", "host-only")),
     ),
     Scenario(
-        name="janus-lite-port-closed",
-        title="the firewall before an ICE-lite Janus drops UDP",
+        name="janus-private-rescued",
+        title="Janus in a cloud announces its private address, and its own checks rescue the call",
         story="""
-The client's checks to Janus die at the router. Janus is lite and sends nothing of its own accord: not one packet of
-the call crosses.
+As `janus-announces-private`, but Janus is no lite agent, and the client has a public address that lets everything in.
+Janus's checks reach it from 203.0.113.5, and this peer-reflexive address carries the call.
+""",
+        topology=cloud(open_client=True),
+        servers=(Turn("answerer", INSIDE),),
+        offerer=replace(CLIENT, ice_servers=(stun(),)),
+        answerer=FULL,
+        expect=Expect("connected", never=(*NOT_DEAD, "relay-needed", "host-only", "stun-server-unreachable")),
+    ),
+    Scenario(
+        name="janus-lite-port-closed",
+        title="the firewall before an ICE-lite Janus drops what comes in",
+        story="""
+The client's checks to Janus die at the router. Janus, lite as it calls itself, sends one check of its own accord, in
+three transmissions; it arrives, and the client's answers die as its checks do.
 """,
         topology=routed(forward_rules(f"{A_TO_B} drop")),
         offerer=CLIENT,
@@ -135,7 +154,7 @@ the call crosses.
         expect=Expect(
             "failed",
             ended=("failed", "*"),
-            root_cause="no-answer",
+            root_cause="one-way-loss",
             direction="offerer -> answerer",
             never=NOT_DEAD,
             mended_by="janus-lite",

@@ -13,6 +13,13 @@ FAILED = Until("failed", hold=1.0, timeout=60.0)
 A_TO_B = 'iifname "lan-a" oifname "lan-b" meta l4proto udp'
 QUIET = ("one-way-loss", "no-answer", "one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected")
 
+LOSES = "not udp or udp[7] & 3 != {}"
+"""A capture filter that leaves out a quarter of all UDP packets, whatever is in them."""
+SAMPLED = (
+    Vantage("offerer", "offerer", "lan-a", "at the offerer, three of four packets", only=LOSES.format(0)),
+    Vantage("answerer", "answerer", "lan-b", "at the answerer, three of four packets", only=LOSES.format(1)),
+)
+
 
 def wired(wire: Wire, note: str) -> Topology:
     """One network in two halves, joined by a wire with faults of its own."""
@@ -125,6 +132,39 @@ no media flows.
             replace(at("answerer", "answerer-in", "at the answerer, incoming packets only"), direction="in"),
         ),
         expect=Expect("connected", also=("one-sided-capture",), never=QUIET),
+    ),
+    Scenario(
+        name="capture-lossy",
+        title="a healthy call, of whose capture a quarter is missing",
+        story="""
+The sniffers write three of four UDP packets (by the last bits of the checksum, each other ones), as a mirror port
+does that is overrun. The call itself loses nothing.
+""",
+        topology=routed(),
+        offerer=Agent(media=("audio",)),
+        answerer=Agent(media=("audio",)),
+        own_vantages=False,
+        vantages=SAMPLED,
+        expect=Expect("connected", also=("missing-packets",), never=(*QUIET, "consent-lost", "media-one-way")),
+    ),
+    Scenario(
+        name="capture-lossy-one-way-drop",
+        title="a one-way drop, of whose capture a quarter is missing",
+        story="As `one-way-drop`, and the sniffers write three of four UDP packets.",
+        topology=routed(forward_rules(f"{A_TO_B} drop")),
+        own_vantages=False,
+        vantages=SAMPLED,
+        until=FAILED,
+        expect=Expect(
+            "failed",
+            root_cause="one-way-loss",
+            direction="offerer -> answerer",
+            also=("missing-packets",),
+            unseen="at the answerer, that packets are missing: nothing of what it sends is ever answered",
+            never=("one-way-nat", "bad-credentials", "role-conflict", "icmp-rejected"),
+            mended_by="routed",
+            change="let the router forward UDP both ways",
+        ),
     ),
     Scenario(
         name="capture-late",
