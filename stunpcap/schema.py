@@ -502,8 +502,8 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column(
             "missing_bytes",
             Kind.INTEGER,
-            "TCP: bytes that the other direction acknowledged, hence arrived, and that were not captured; from the first "
-            "segment captured on; missing likewise",
+            "TCP: bytes that the other direction acknowledged, hence arrived, and that were not captured; from the "
+            "first segment captured on; missing likewise",
         ),
         Column("last_data_time", Kind.TIME, "TCP: time of the last segment with data"),
         Column(

@@ -30,7 +30,7 @@ IP identification of the last segment with data, to tell packets captured twice.
 captured before.  MISSING, UNACKED: bytes of earlier connections on the same ports.  HOLED: a row of the holes, plus
 one."""
 HOLES = 8
-"""Holes of a direction that are remembered; a further one takes the place of the oldest, which then counts for filled."""
+"""Holes of a direction that are remembered; a further one takes the place of the oldest, which counts for filled."""
 MOST_HOLED = 1 << 14
 """Directions that have any; of further ones holes are not remembered."""
 START = 1 << 32

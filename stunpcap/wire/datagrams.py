@@ -92,7 +92,7 @@ class Datagrams:
     not_ip: dict[str, int] = field(default_factory=dict)
     """Packets that are no IP and have no EtherType: what they are, how many."""
     flow_tcp: Ints = field(default_factory=lambda: np.zeros((0, ALL_COLUMNS), np.int64))
-    """What is known of each flow that is a direction of a TCP connection (`stunpcap.wire.segments`, `.acknowledged`)."""
+    """What is known of each flow that is a direction of a TCP connection (`wire.segments`, `wire.acknowledged`)."""
     flow_opaque: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     """What hides the inside of each flow (`stunpcap.wire.opaque`)."""
     aside: Aside = field(default_factory=Aside)

@@ -119,9 +119,8 @@ FIELDS = [segments.FIN, a.AGAIN, a.ZERO_WINDOW, a.UNACKED, a.MISSING]
 
 def told(packets):
     kept = scan_packets(packets, 101)
-    return {
-        "> <"[2 * (int(key[8]) >> 16 == 80)]: row[FIELDS].tolist() for key, row in zip(kept.flow_keys, kept.flow_tcp)
-    }  # noqa: B905
+    rows = zip(kept.flow_keys[:, 8] >> 16, kept.flow_tcp[:, FIELDS].tolist(), strict=True)
+    return {">" if sport == 4000 else "<": row for sport, row in rows}
 
 
 @pytest.mark.parametrize("policy", ["never", "always"])
