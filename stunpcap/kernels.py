@@ -8,7 +8,8 @@ code that needs no numba (`stunpcap.native`); where that cannot be, numba loads 
 Rules for kernels: buffers are indexed for bytes and never sliced; scalars read from arrays are wrapped in `int()`
 (a NumPy scalar is slow and overflows in plain mode); no value may leave 63 bits; helpers called by a kernel are
 marked `inner`.  `STUNPCAP_COMPILE=never|always|auto` overrides the choice (tests run both); `always` is numba itself,
-without the kept code.
+without the kept code.  `checked` is the same with numba's bounds checks: a kernel that reads or writes outside of what
+it was given ends with an IndexError, as it does where Python runs it, instead of going on with somebody else's memory.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ R = TypeVar("R")
 
 _LOADING = threading.Lock()
 """A capture is read in one thread and scanned in another; LLVM is for one at a time."""
+CHECKED = os.environ.get("STUNPCAP_COMPILE") == "checked"
+"""Whether compiled code checks its bounds: for the whole process, since helpers are compiled once for all kernels."""
 _INNER: list[Callable[..., Any]] = []
 _CACHED = True
 """Whether compiled code can be kept on disk, as far as is known."""
@@ -54,7 +57,7 @@ def wanted(work: int, threshold: int, kept_threshold: int | None = None) -> bool
     `threshold` is where that begins to pay, `kept_threshold` where it does once machine code is kept on disk.
     """
     policy = _policy()
-    if policy in ("always", "never") or work >= threshold:
+    if policy in ("always", "checked", "never") or work >= threshold:
         return policy != "never"
     return kept_threshold is not None and work >= kept_threshold and native.folder(fingerprint()).is_dir()
 
@@ -80,7 +83,7 @@ class Kernel(Generic[R]):
         if not fast:
             return self.function(*args)
         arrays = tuple(np.frombuffer(a, np.uint8) if isinstance(a, memoryview) else a for a in args)
-        if _policy() != "always":
+        if _policy() not in ("always", "checked"):
             kinds = native.signature(arrays)
             if kinds not in self._kept:
                 with _LOADING:
@@ -113,9 +116,9 @@ class Kernel(Generic[R]):
             return self.function
         # numba keeps compiled code under the function's name, and makes it anew if that function's file has changed;
         # of changed helpers and tables in other files it knows nothing.
-        self.function.__qualname__ += f"-{fingerprint()}"
+        self.function.__qualname__ += f"-{fingerprint()}" + "-checked" * CHECKED
         try:
-            compiled: Callable[..., R] = numba.njit(cache=True, nogil=True)(self.function)
+            compiled: Callable[..., R] = numba.njit(cache=True, nogil=True, boundscheck=CHECKED)(self.function)
         except RuntimeError:  # neither the package's directory nor the user's cache can be written
             global _CACHED
             if _CACHED:
@@ -126,7 +129,7 @@ class Kernel(Generic[R]):
                     RuntimeWarning,
                     stacklevel=4,
                 )
-            compiled = numba.njit(nogil=True)(self.function)
+            compiled = numba.njit(nogil=True, boundscheck=CHECKED)(self.function)
         kept = getattr(getattr(getattr(compiled, "_cache", None), "_cache_file", None), "_index_path", "")
         if not (kept and os.path.exists(kept)):  # noqa: PTH110 (numba has it as text)
             _announce()
@@ -186,5 +189,5 @@ def _numba() -> Any:
     for function in _INNER:
         if function not in _REGISTERED:
             _REGISTERED.add(function)
-            register_jitable(forceinline=True)(function)
+            register_jitable(forceinline=True, boundscheck=CHECKED)(function)
     return numba

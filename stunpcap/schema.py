@@ -535,6 +535,27 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("syn", Kind.COUNT, "TCP segments that ask for a connection (SYN), retransmissions included"),
         Column("syn_ack", Kind.COUNT, "TCP segments that accept one (SYN and ACK)"),
         Column("rst", Kind.COUNT, "TCP segments that refuse or break one (RST)"),
+        Column("fin", Kind.COUNT, "TCP segments that end one (FIN), retransmissions included"),
+        Column(
+            "retransmissions",
+            Kind.COUNT,
+            "TCP segments with data all of which had been captured before, packets captured twice and keep-alives not "
+            "counted",
+        ),
+        Column("zero_window", Kind.COUNT, "TCP acknowledgements that leave no room for data (window 0)"),
+        Column(
+            "unacked_bytes",
+            Kind.INTEGER,
+            "TCP: bytes captured that the other direction had not acknowledged at the end; missing if that direction "
+            "was not captured",
+        ),
+        Column(
+            "missing_bytes",
+            Kind.INTEGER,
+            "TCP: bytes that the other direction acknowledged, hence arrived, and that were not captured; from the "
+            "first segment captured on; missing likewise",
+        ),
+        Column("last_data_time", Kind.TIME, "TCP: time of the last segment with data"),
         Column(
             "carrier",
             Kind.CATEGORY,

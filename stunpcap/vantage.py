@@ -19,9 +19,9 @@ from stunpcap.room import below
 from stunpcap.schema import FRAMES, QUOTED, TRANSPORT
 from stunpcap.stun.columns import defect_texts
 from stunpcap.stun.recognise import HEADER, recognise
-from stunpcap.table import MISSING, Pools, Table
+from stunpcap.table import MISSING, NAT, Pools, Table
 from stunpcap.turn.unwrap import Carried, nesting, unwrap
-from stunpcap.wire import counters, layers, segments
+from stunpcap.wire import acknowledged, counters, layers, segments
 from stunpcap.wire.datagrams import Aside, Datagrams, IcmpError
 from stunpcap.wire.linktypes import link_type
 from stunpcap.wire.scan import Scanner
@@ -201,6 +201,20 @@ def assemble(capture: Origin, kept: Datagrams, name: str, pools: Pools) -> Vanta
 _SHOWN = {column.name for column in FRAMES["messages"]}
 
 
+_OF_TCP = {
+    "syn": (segments.SYN, 0),
+    "syn_ack": (segments.SYN_ACK, 0),
+    "rst": (segments.RST, 0),
+    "fin": (segments.FIN, 0),
+    "retransmissions": (acknowledged.AGAIN, 0),
+    "zero_window": (acknowledged.ZERO_WINDOW, 0),
+    "unacked_bytes": (acknowledged.UNACKED, MISSING),
+    "missing_bytes": (acknowledged.MISSING, MISSING),
+    "last_data_time": (acknowledged.LAST_DATA, NAT),
+}
+"""Where the flows' columns come from, and what those inside TURN have."""
+
+
 def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[Table, Any]:
     """The flows with their counters.
 
@@ -241,8 +255,8 @@ def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[
         "carrying_dst": np.where(depth > 0, dst[outermost], MISSING),
         "channel_number": np.concatenate([np.full(len(keys), MISSING), carried.channel]),
         **{
-            name: np.concatenate([kept.flow_tcp[:, column], np.zeros(len(carried), np.int64)])
-            for name, column in (("syn", segments.SYN), ("syn_ack", segments.SYN_ACK), ("rst", segments.RST))
+            name: np.concatenate([kept.flow_tcp[:, column], np.full(len(carried), nothing)])
+            for name, (column, nothing) in _OF_TCP.items()
         },
         "opaque": np.concatenate([kept.flow_opaque, np.zeros(len(carried), np.int64)]),
         "server_name": server_name,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from stunpcap import kernels
-from tests.places import LAB, ROOT
+from tests.places import LAB, ROOT, lab_captures
 
 CAPTURE = LAB / "asymmetric-dead" / "answerer.pcap"
 
@@ -122,6 +122,68 @@ def test_a_whole_capture_either_way() -> None:
     missing, used, said = frames(CAPTURE, "always", "sys.modules['numba'] = None")
     assert (missing, used) == (plain, "False")
     assert "RuntimeWarning: numba is missing" in said
+
+
+EVERYTHING = """
+import sys
+import stunpcap
+from stunpcap.schema import FRAMES
+for path in sys.argv[1:]:
+    tables = stunpcap.read(path).tables
+    for name in FRAMES:
+        print(path, name)
+        for record in getattr(tables, name).records():
+            print(record)
+"""
+OF_EACH_KIND = (
+    "asymmetric-dead/answerer.pcap",
+    "capture-snaplen",
+    "capture-vlan",
+    "icmp-port-unreachable",
+    "ice-tcp",
+    "aioice-turn",
+    "dtls-large-lost",
+)
+"""Captures that between them reach most of what kernels do."""
+
+
+def test_frames_are_the_same_plain_compiled_and_checked() -> None:
+    """Checked: the compiled code, and whatever reads or writes outside of what it was given raises."""
+    paths = [path for name in OF_EACH_KIND for path in lab_captures() if str(path.relative_to(LAB)).startswith(name)]
+    assert len(paths) >= len(OF_EACH_KIND)
+    views = []
+    for policy in ("never", "always", "checked"):
+        environment = {**os.environ, "STUNPCAP_COMPILE": policy}
+        command = [sys.executable, "-c", EVERYTHING, *map(str, paths)]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        views.append(done.stdout)
+    assert len(views[0].splitlines()) > 1000
+    assert views[0] == views[1] == views[2]
+
+
+BEYOND = """
+import sys
+import numpy as np
+from stunpcap.kernels import kernel
+from stunpcap.wire.words import u16
+@kernel
+def read(b, o):
+    return u16(b, o)
+assert read.run(True, memoryview(b"abc"), 1) == 0x6263
+try:
+    read.run(True, memoryview(b"abc"), 2)
+except IndexError:
+    sys.exit(7)
+"""
+
+
+def test_checked_code_raises_where_python_does(tmp_path: Path) -> None:
+    """In a helper that became part of the kernel, too."""
+    script = tmp_path / "beyond.py"
+    script.write_text(BEYOND, encoding="utf-8")
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "STUNPCAP_COMPILE": "checked", "PYTHONPATH": paths}
+    assert subprocess.run([sys.executable, str(script)], env=environment, check=False).returncode == 7
 
 
 def test_code_is_made_anew_where_any_kernel_changed() -> None:

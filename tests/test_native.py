@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -125,6 +126,27 @@ def test_where_nothing_can_be_written(place: Path, monkeypatch: pytest.MonkeyPat
     kernel = kernels.kernel(ends)
     monkeypatch.setattr(kernels, "_ANNOUNCED", True)
     assert kernel.run(True, DATA) == (7, 255), "numba compiles it then"
+
+
+READ = """
+from stunpcap.wire import scan
+scan.COMPILE_ABOVE = 1
+import stunpcap
+len(stunpcap.read({path!r}).messages)
+"""
+
+
+def test_the_packet_walk_is_kept(place: Path) -> None:
+    """It needs nothing from outside, whatever this version of numba and LLVM leave in it."""
+    command = [sys.executable, "-c", READ.format(path=str(CAPTURES[0]))]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(place.parent.parent), "STUNPCAP_COMPILE": "auto"}
+    said = [
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stderr
+        for _ in range(2)
+    ]
+    assert "once for this installation" in said[0]
+    assert said[1] == ""
+    assert [*place.parent.rglob("stunpcap.wire.walk.scan-*.o")]
 
 
 def test_a_kernel_uses_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ def note_hints(
     rows, way
         Transactions that are checks, and the way of each.
     """
+    if not len(rows):  # no checks, no ways: nothing that a hint could be about
+        return
     way_of = np.full(len(correlated.table) + 1, -1, np.int64)
     way_of[rows] = way
     _counts(clues, rows, way, way_of, correlated, messages)

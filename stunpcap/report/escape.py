@@ -15,10 +15,10 @@ _BREAK = "<!-- -->"
 _SPECIAL = re.compile(r"([\\`*_{}\[\]|~$!^=])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ACTING = re.compile(
-    r"@|#|://|\bwww\.|\bGH-|\bmailto:|:(?=[\w+-]*[A-Za-z+-][\w+-]*:)|:(?=(?:100|1234):)",
+    r"@|#|://|\bwww\.|\bGH-|\bmailto:|:(?=[\w\\+-]*[A-Za-z_+-][\w\\+-]*:)|:(?=(?:100|1234):)",
     re.IGNORECASE,
 )
-"""Mentions, issues, addresses, and emoji by name."""
+"""Mentions, issues, addresses, and emoji by name, whose underscores have a backslash in front of them by then."""
 _ENDPOINT = re.compile(
     r"(?<![\w.:\[`])(?:\[[0-9A-Fa-f:.]+(?:%[\w.]+)?\](?::\d+)?|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?"
     r"|(?=[0-9A-Fa-f:]*::|(?:[0-9A-Fa-f]+:){7})(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})(?![\w\]]|[:.]\w)"

@@ -81,7 +81,7 @@ COMPILE_ABOVE = 20_000
 KEPT_ABOVE = 4_000
 """The same where machine code is kept."""
 CHUNK = 8192
-"""Messages decoded at a time: their wide rows take 4 MB.  A datagram of 64 kB holds fewer."""
+"""Messages decoded at a time: their wide rows take 4 MB."""
 ABSENT, VALID, INVALID = range(3)
 """What became of a FINGERPRINT."""
 
@@ -144,7 +144,9 @@ def decode_messages(kept: Datagrams, pools: Pools) -> dict[str, Any]:
     buffer = memoryview(kept.payload)
     fast = kernels.wanted(len(kept.frame), COMPILE_ABOVE, KEPT_ABOVE)
     spans = rules.rules()
-    scratch = np.empty((WIDTH, CHUNK), np.int64)
+    # Jumbograms, and what segmentation offload leaves in one piece, may hold more messages than a chunk.
+    chunk = max(CHUNK, int(np.max(kept.captured, initial=0)) // HEADER + 1)
+    scratch = np.empty((WIDTH, chunk), np.int64)
     begin = 0
     while begin < len(kept.frame):
         some = slice(begin, begin + CHUNK)
@@ -156,7 +158,7 @@ def decode_messages(kept: Datagrams, pools: Pools) -> dict[str, Any]:
         if fast:
             out[ROLE:], out[ZERO, :] = -1, 0
         else:
-            room = min(CHUNK, int(sizes[1].sum()) // HEADER + 1)
+            room = min(chunk, int(sizes[1].sum()) // HEADER + 1)
             out = [[0 if column in ZERO else -1] * room for column in range(WIDTH)]
             sizes, seen = [one.tolist() for one in sizes], seen.tolist()
         taken, count = find.run(fast, buffer, *sizes, out)

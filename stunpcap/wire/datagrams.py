@@ -9,13 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from stunpcap.record import record
+from stunpcap.wire.acknowledged import ALL_COLUMNS
 from stunpcap.wire.counters import (
     COUNTERS,
 )
 from stunpcap.wire.following import new_activity, new_streams
-from stunpcap.wire.segments import (
-    TCP_COLUMNS,
-)
 
 Ints = npt.NDArray[np.int64]
 
@@ -93,8 +91,8 @@ class Datagrams:
     channel_counters: Ints = field(default_factory=lambda: np.zeros((0, COUNTERS), np.int64))
     not_ip: dict[str, int] = field(default_factory=dict)
     """Packets that are no IP and have no EtherType: what they are, how many."""
-    flow_tcp: Ints = field(default_factory=lambda: np.zeros((0, TCP_COLUMNS), np.int64))
-    """What is known of each flow that is a direction of a TCP connection (`stunpcap.wire.segments`)."""
+    flow_tcp: Ints = field(default_factory=lambda: np.zeros((0, ALL_COLUMNS), np.int64))
+    """What is known of each flow that is a direction of a TCP connection (`wire.segments`, `wire.acknowledged`)."""
     flow_opaque: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     """What hides the inside of each flow (`stunpcap.wire.opaque`)."""
     aside: Aside = field(default_factory=Aside)

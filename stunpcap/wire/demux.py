@@ -90,7 +90,7 @@ def is_hidden(b: Buffer, o: int, stop: int, length: int) -> bool:
     So is told the DTLS that goes on over another pair after an ICE restart: its handshake was elsewhere.
     """
     end = o + length
-    if length < 4 or b[o] & 0xF4 != 0x24:
+    if stop - o < 4 or b[o] & 0xF4 != 0x24:
         return False
     while o < end:
         if o + 5 > stop:

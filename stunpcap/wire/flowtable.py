@@ -13,10 +13,12 @@ import numpy.typing as npt
 
 from stunpcap import kernels
 from stunpcap.room import larger
+from stunpcap.table import NAT
+from stunpcap.wire.acknowledged import ALL_COLUMNS, LAST_DATA, MISSING, UNACKED, new_holes, told
 from stunpcap.wire.channels import DEEPEST, KEY
 from stunpcap.wire.counters import COUNTERS, FIRST_FRAME
 from stunpcap.wire.hashing import free_slots, new_seed, rehash
-from stunpcap.wire.segments import REVERSE, TCP_COLUMNS
+from stunpcap.wire.segments import REVERSE
 
 Ints = npt.NDArray[np.int64]
 
@@ -32,7 +34,8 @@ class FlowTable:
         self.seed = new_seed()
         self.keys = np.zeros((ROOM, KEY), np.uint32)
         self.counters = np.zeros((ROOM, COUNTERS), np.int64)
-        self.tcp = np.zeros((ROOM, TCP_COLUMNS), np.int64)
+        self.tcp = np.zeros((ROOM, ALL_COLUMNS), np.int64)
+        self.holes = new_holes()
         self.slots = free_slots(ROOM)
 
     def make_room(self) -> None:
@@ -69,6 +72,8 @@ class Numbered:
         self.keys = table.keys[:count]
         self.counters = table.counters[:count]
         self.tcp = table.tcp[:count]
+        self.tcp[:, MISSING], self.tcp[:, UNACKED] = told(self.tcp, table.holes)
+        self.tcp[self.tcp[:, LAST_DATA] == 0, LAST_DATA] = NAT
         is_channel = self.keys[:, 9] >= 0x10000
         self.channels = np.flatnonzero(is_channel)
         self.has_channels = bool(len(self.channels))

@@ -9,17 +9,23 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from stunpcap.kernels import inner
+from stunpcap.wire.envelopes import frame_relay, nflog, pktap, slip
 from stunpcap.wire.linktypes import (
     AVS,
     ETHERNET,
     ETHERTYPE,
+    FRAME_RELAY,
+    FRAME_RELAY_DIRECTION,
     HDLC,
+    HDLC_DIRECTION,
     IPV4,
     IPV6,
     LLC,
     MPLS,
+    NFLOG,
     NOTHING,
     NULL,
+    PKTAP,
     PPI,
     PPP,
     PPP_DIRECTION,
@@ -28,6 +34,7 @@ from stunpcap.wire.linktypes import (
     PROTOCOL,
     RADIOTAP,
     RAW,
+    SLIP,
     SLL,
     SLL2,
     WIFI,
@@ -59,7 +66,19 @@ Fields: TypeAlias = list[int]
 that we can follow."""
 
 # What DETAIL of a packet that is NOT_IP tells: one of these, and in the lower 16 bits its number.
-ETHERTYPE_IS, PPP_IS, SAP_IS, SNAP_IS, FAMILY_IS, WIFI_IS, LINUX_IS, MPLS_IS, RAW_IS = (kind << 16 for kind in range(9))
+(
+    ETHERTYPE_IS,
+    PPP_IS,
+    SAP_IS,
+    SNAP_IS,
+    FAMILY_IS,
+    WIFI_IS,
+    LINUX_IS,
+    MPLS_IS,
+    RAW_IS,
+    LINK_IS,
+    NLPID_IS,
+) = (kind << 16 for kind in range(11))
 NOT_IP_NAMES = (
     "EtherType",
     "PPP protocol",
@@ -70,6 +89,8 @@ NOT_IP_NAMES = (
     "Linux protocol type",
     "MPLS payload beginning with",
     "neither IPv4 nor IPv6: packet beginning with",
+    "PKTAP around link type",
+    "Frame Relay protocol (NLPID)",
 )
 
 # Positions in the fields that `dissect` fills.  Addresses are four 32-bit words each (IPv4 as ::ffff:a.b.c.d).
@@ -374,12 +395,38 @@ def _dissect(b: Buffer, start: int, stop: int, wire_stop: int, layer: int, f: Fi
             o += 6
             layer = PPP
 
-        elif layer == PPP_DIRECTION:
+        elif layer in (PPP_DIRECTION, HDLC_DIRECTION, FRAME_RELAY_DIRECTION):
             if o + 1 > stop:
                 return CUT
             f[DIRECTION] = 1 if b[o] == 0 else 2
             o += 1
-            layer = PPP
+            layer = PPP if layer == PPP_DIRECTION else HDLC if layer == HDLC_DIRECTION else FRAME_RELAY
+
+        elif layer in (PKTAP, NFLOG, SLIP):
+            if layer == PKTAP:
+                layer, at, direction, ethertype = pktap(b, o, stop)
+                detail = LINK_IS | ethertype
+            elif layer == NFLOG:
+                layer, at, direction, ethertype = nflog(b, o, stop)
+                detail = FAMILY_IS | ethertype
+            else:
+                layer, at, direction, ethertype = slip(b, o, stop)
+                detail = 0
+            if at < 0:
+                return CUT
+            f[DIRECTION] = direction
+            if layer == NOTHING:
+                f[DETAIL] = detail
+                return NOT_IP
+            o = at
+
+        elif layer == FRAME_RELAY:
+            layer, o, _, ethertype = frame_relay(b, o, stop)
+            if o < 0:
+                return CUT
+            if layer == NOTHING:
+                f[DETAIL] = NLPID_IS | ethertype
+                return NOT_IP
 
         elif layer == PPP:
             if o + 4 > stop:

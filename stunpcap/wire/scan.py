@@ -156,6 +156,7 @@ class Scanner:
                 flows.counters,
                 state,
                 flows.tcp,
+                flows.holes,
                 room.rows,
                 room.segments,
                 room.specials,

@@ -126,21 +126,21 @@ def sequence(b: Buffer, head: int) -> int:
 
 
 @inner
-def note_segment(b: Buffer, f: Fields, tcp: Any, flow: int, packet: int, toward: int, segment: Any) -> None:
+def note_segment(b: Buffer, f: Fields, tcp: Any, flow: int, packet: int, toward: int, segments: Any, n: int) -> None:
     """Write the row of a segment that is handed on."""
-    segment[SEGMENT_PACKET] = packet
-    segment[SEGMENT_FLOW] = flow
-    segment[SEGMENT_REVERSE] = int(tcp[flow, REVERSE]) - 1
-    segment[SEGMENT_SEQ] = sequence(b, f[layers.DETAIL])
-    segment[SEGMENT_FIRST] = int(tcp[flow, FIRST]) - 1
-    segment[SEGMENT_START] = f[layers.START]
-    segment[SEGMENT_STOP] = f[layers.STOP]
-    segment[SEGMENT_LENGTH] = f[layers.LENGTH]
-    segment[SEGMENT_TTL] = f[layers.TTL]
-    segment[SEGMENT_DIRECTION] = toward
-    segment[SEGMENT_IP_ID] = f[layers.IP_ID]
-    segment[SEGMENT_FRAMING] = tcp[flow, FRAMING]
-    segment[SEGMENT_NEXT] = tcp[flow, NEXT]
+    segments[n, SEGMENT_PACKET] = packet
+    segments[n, SEGMENT_FLOW] = flow
+    segments[n, SEGMENT_REVERSE] = int(tcp[flow, REVERSE]) - 1
+    segments[n, SEGMENT_SEQ] = sequence(b, f[layers.DETAIL])
+    segments[n, SEGMENT_FIRST] = int(tcp[flow, FIRST]) - 1
+    segments[n, SEGMENT_START] = f[layers.START]
+    segments[n, SEGMENT_STOP] = f[layers.STOP]
+    segments[n, SEGMENT_LENGTH] = f[layers.LENGTH]
+    segments[n, SEGMENT_TTL] = f[layers.TTL]
+    segments[n, SEGMENT_DIRECTION] = toward
+    segments[n, SEGMENT_IP_ID] = f[layers.IP_ID]
+    segments[n, SEGMENT_FRAMING] = tcp[flow, FRAMING]
+    segments[n, SEGMENT_NEXT] = tcp[flow, NEXT]
     tcp[flow, FRAMING] = 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from stunpcap import kernels
 from stunpcap.kernels import kernel
 from stunpcap.wire import demux, layers
+from stunpcap.wire.acknowledged import track
 from stunpcap.wire.channels import DEEPEST, KEY, open_channels
 from stunpcap.wire.counters import (
     BYTES,
@@ -91,27 +92,36 @@ MORE_ROWS = 1 << 12
 
 @kernels.inner
 def note_row(
-    row: Any, packet: int, flow: int, start: int, stop: int, length: int, kind: int, f: layers.Fields, toward: int
+    rows: Any,
+    n: int,
+    packet: int,
+    flow: int,
+    start: int,
+    stop: int,
+    length: int,
+    kind: int,
+    f: layers.Fields,
+    toward: int,
 ) -> None:
     """Write the row of a payload that is kept."""
-    row[ROW_PACKET] = packet
-    row[ROW_FLOW] = flow
-    row[ROW_START] = start
-    row[ROW_STOP] = stop
-    row[ROW_LENGTH] = length
-    row[ROW_KIND] = kind
-    row[ROW_TTL] = f[layers.TTL]
-    row[ROW_DIRECTION] = toward
-    row[ROW_IP_ID] = f[layers.IP_ID]
+    rows[n, ROW_PACKET] = packet
+    rows[n, ROW_FLOW] = flow
+    rows[n, ROW_START] = start
+    rows[n, ROW_STOP] = stop
+    rows[n, ROW_LENGTH] = length
+    rows[n, ROW_KIND] = kind
+    rows[n, ROW_TTL] = f[layers.TTL]
+    rows[n, ROW_DIRECTION] = toward
+    rows[n, ROW_IP_ID] = f[layers.IP_ID]
 
 
 @kernels.inner
-def note_hello(b: Any, f: layers.Fields, flow: int, datagram: bool, hello: Any) -> None:
+def note_hello(b: Any, f: layers.Fields, flow: int, datagram: bool, hellos: Any, n: int) -> None:
     """Write the row of a ClientHello."""
     start, stop = server_name_at(b, f[layers.START], f[layers.STOP], datagram)
-    hello[HELLO_FLOW] = flow
-    hello[HELLO_START] = start
-    hello[HELLO_STOP] = stop
+    hellos[n, HELLO_FLOW] = flow
+    hellos[n, HELLO_START] = start
+    hellos[n, HELLO_STOP] = stop
 
 
 @kernel
@@ -134,6 +144,7 @@ def scan(
     counters: Any,
     state: Any,
     tcp: Any,
+    holes: Any,
     rows: Any,
     segments: Any,
     specials: Any,
@@ -237,6 +248,7 @@ def scan(
             counters[flow, OUTBOUND] += 1
 
         if f[layers.PROTO] == layers.TCP:
+            track(b, f, tcp, flow, time, holes)
             if tcp[flow, TCP_STATE] == OTHERS and b[f[layers.DETAIL] + 13] & FLAGS == 0:
                 counters[flow, N_OTHER] += 1
                 i += 1
@@ -246,7 +258,7 @@ def scan(
                 and tcp[flow, TRIED] < HELLO_TRIES
                 and is_client_hello(b, f[layers.START], f[layers.STOP])
             ):
-                note_hello(b, f, flow, False, hellos[n_hellos])
+                note_hello(b, f, flow, False, hellos, n_hellos)
                 n_hellos += 1
             if watch(b, f, tcp, flow):
                 o = f[layers.START]
@@ -259,7 +271,7 @@ def scan(
                     or sizes[N_STREAMS] + most > len(streams)
                     or sizes[N_ACTIVITY] + most > len(activity)
                 ):
-                    note_segment(b, f, tcp, flow, i, toward, segments[n_segments])
+                    note_segment(b, f, tcp, flow, i, toward, segments, n_segments)
                     n_segments += 1
                     end = o
                 framing = int(tcp[flow, FRAMING])
@@ -295,7 +307,7 @@ def scan(
                             counters,
                         )
                     if demux.is_kept(kind):
-                        note_row(rows[n_rows], i, holder, start, stop, length, kind, f, toward)
+                        note_row(rows, n_rows, i, holder, start, stop, length, kind, f, toward)
                         n_rows += 1
                     what, number = what_goes(b, start, stop, kind)
                     if what >= 0:
@@ -341,7 +353,7 @@ def scan(
             and is_turn_port(f[layers.DPORT])
             and is_dtls_client_hello(b, f[layers.START], f[layers.STOP])
         ):
-            note_hello(b, f, flow, True, hellos[n_hellos])
+            note_hello(b, f, flow, True, hellos, n_hellos)
             n_hellos += 1
         if (
             kind == demux.OTHER
@@ -362,7 +374,7 @@ def scan(
                 state[N_TUNNEL_CUT] += 1
         else:
             if demux.is_kept(kind):
-                note_row(rows[n_rows], i, flow, f[layers.START], f[layers.STOP], f[layers.LENGTH], kind, f, toward)
+                note_row(rows, n_rows, i, flow, f[layers.START], f[layers.STOP], f[layers.LENGTH], kind, f, toward)
                 n_rows += 1
             what, number = what_goes(b, f[layers.START], f[layers.STOP], kind)
             if what >= 0:

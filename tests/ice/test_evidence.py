@@ -334,6 +334,13 @@ def test_evidence_belongs_to_its_session():
     assert set(trace.select(session=1).evidence["evidence"]) == set(trace.evidence["evidence"]) == {"answered"}
 
 
+@pytest.mark.parametrize("kind", ["indication", "success", "request"])
+def test_hints_where_there_are_no_checks(kind):
+    """The only message of a capture names the last check that its sender received."""
+    frame = read(NAMED + f"0 A > B {kind} a0 last=other").evidence
+    assert "last-check-received" not in set(frame["evidence"])
+
+
 def test_empty():
     frame = read("0 end").evidence
     assert len(frame) == 0

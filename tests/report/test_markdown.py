@@ -66,6 +66,18 @@ def test_text_stays_what_it_is(text: str) -> None:
     assert not any(ACTS.search(piece) for piece in found.pieces)
 
 
+@pytest.mark.parametrize("text", [":_:", ":__:", ":heavy_check_mark:", "a:_b_:c", ":+1:", ":100:", "`:_:`x`", "\\:_:"])
+def test_emoji_are_not_drawn(text: str) -> None:
+    for escape in (plain, prose):
+        found = Rendered(escape(text))
+        assert not any(ACTS.search(piece) for piece in found.pieces)
+    assert flat(Rendered(plain(text)).shown) == text
+
+
+def test_times_and_ports_stay_in_one_piece() -> None:
+    assert plain("at 10:20:30, port 10.0.0.1:5000") == "at 10:20:30, port 10.0.0.1:5000"
+
+
 @given(ANYTHING)
 def test_code_stays_what_it_is(text: str) -> None:
     found = Rendered(code(text))

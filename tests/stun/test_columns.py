@@ -168,6 +168,16 @@ def test_several_messages_in_a_datagram() -> None:
     assert (len(rows), flags) == (1, [int(Defect.TRAILING_BYTES)])
 
 
+@pytest.mark.parametrize("policy", ["never", "always"])
+def test_datagrams_longer_than_a_chunk(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What segmentation offload leaves in one piece is longer than 64 kB: it may hold more messages than a chunk."""
+    monkeypatch.setenv("STUNPCAP_COMPILE", policy)
+    one = bytes.fromhex("000100002112a442") + bytes(range(12))
+    for tail, count in ((bytes(200_000), 1), (one * 10_000, 10_001)):
+        rows, _ = decoded(one + tail)
+        assert len(rows) == count
+
+
 def test_compiled_and_plain_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [path for path in [*lab_captures(), *shared_captures()] if path.stat().st_size < 400_000][:12]
     for path in paths:

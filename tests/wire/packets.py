@@ -219,6 +219,30 @@ def ppi(frame, dlt=105, fields=b""):
     return pack("<BBHI", 0, 0, 8 + len(fields), dlt) + fields + frame
 
 
+def pktap(frame, dlt=1, flags=1, order="<", kind=1, length=108):
+    """Apple's own, as `bsd/net/pktap.h` has it."""
+    head = pack(order + "III24sIIIIi17s", length, kind, dlt, b"en0", flags, 2, 14, 0, 4711, b"Safari")
+    return head + bytes(length - len(head)) + frame
+
+
+def nflog(packet, hook=None, order="<", family=None):
+    def attribute(kind, value):
+        return pack(order + "HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+    head = pack(">BBH", (10 if packet[0] >> 4 == 6 else 2) if family is None else family, 0, 5)
+    head += b"" if hook is None else attribute(1, pack(">HBB", kind_of(packet), hook, 0))
+    return head + attribute(10, b"prefix\0") + attribute(4, pack(">I", 2)) + attribute(9, packet)
+
+
+def slip(packet, sent=0):
+    return bytes([sent, 0x40]) + bytes(14) + packet
+
+
+def frame_relay(packet, address=b"\x18\x41", nlpid=None, pad=False):
+    nlpid = (0x8E if packet[0] >> 4 == 6 else 0xCC) if nlpid is None else nlpid
+    return address + b"\x03" + bytes(pad) + bytes([nlpid]) + packet
+
+
 # Tunnels
 
 

@@ -4,7 +4,7 @@ import packets as p
 import pytest
 from scanning import rows, scan_packets
 
-from stunpcap.wire.counters import DTLS_PROTECTED, N_DTLS, N_OTHER, N_STUN
+from stunpcap.wire.counters import DTLS_PROTECTED, N_CHANNEL, N_DTLS, N_OTHER, N_STUN
 from stunpcap.wire.demux import (
     CHANNEL,
     CLASSIC,
@@ -156,6 +156,31 @@ def test_dtls_13_beside_stun(record, told):
     for before in ([], [p.stun_request()]):
         kept = scan_packets([p.ipv4(p.udp(x)) for x in (*before, record)], 101)
         assert kept.flow_counters[0, N_DTLS] == (told and bool(before))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("snap", range(28, 34))
+def test_nothing_is_told_of_bytes_that_were_not_captured(snap, compiled, monkeypatch):
+    """A snap length may leave nothing of a datagram; what lies behind it in memory is another packet, or nobody's."""
+    monkeypatch.setenv("STUNPCAP_COMPILE", "always" if compiled else "never")
+    record = b"\x2f\1\2\0\x20" + bytes(32)
+    for guard in (b"", b"\x2f\1\2\0\x20" * 8):
+        packets = [p.ipv4(p.udp(x)) for x in (p.stun_request(), record)]
+        kept = scan_packets(packets, 101, snap=[1 << 20, snap], guard=guard)
+        told = snap - 28 >= 4  # the first word, as for every other kind
+        assert kept.flow_counters[0, [N_STUN, N_DTLS, N_OTHER]].tolist() == [1, told, not told]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_channels_of_which_nothing_was_captured(compiled, monkeypatch):
+    """ChannelData cut right behind its header, on a channel that carried STUN."""
+    monkeypatch.setenv("STUNPCAP_COMPILE", "always" if compiled else "never")
+    packets = [p.ipv4(p.udp(p.channel_data(x))) for x in (p.stun_request(), b"\x2f\1\2\0\x20" + bytes(32))]
+    for snap in range(28, 38):
+        for guard in (b"", b"\x2f\1\2\0\x20" * 8):
+            kept = scan_packets(packets, 101, snap=[1 << 20, snap], guard=guard)
+            assert kept.flow_counters[0, N_CHANNEL] == 1 + (snap >= 32)
+            assert kept.channel_counters[0, N_DTLS] == (snap >= 36)
 
 
 def test_dtls_records():

@@ -94,6 +94,23 @@ CASES = {
     "PPI, 802.11, with a field": (192, p.ppi(p.wifi(p.snap(IP4)), fields=b"\2\0\x14\0" + bytes(20)), V4),
     "PPI, Ethernet": (192, p.ppi(p.ethernet(IP4), 1), V4),
     "PPI, raw IP": (192, p.ppi(IP4, 101), V4),
+    **both("PKTAP, Ethernet", 258, lambda ip: p.pktap(p.ethernet(ip))),
+    "PKTAP, utun": (258, p.pktap(p.null(IP6, 30, "<"), 0), V6),
+    "PKTAP, raw, sent": (258, p.pktap(IP4, 12, 2), V4),
+    "PKTAP, longer": (258, p.pktap(p.ethernet(IP4), length=156), V4),
+    "PKTAP, big-endian": (258, p.pktap(p.ethernet(IP4), order=">"), V4),
+    **{k: v for order in "<>" for k, v in both(f"NFLOG, {order}", 239, lambda ip, o=order: p.nflog(ip, 1, o)).items()},
+    "NFLOG, no hook": (239, p.nflog(IP4), V4),
+    **both("SLIP", 8, p.slip),
+    "SLIP without its header": (8, IP4, V4),
+    **both("Frame Relay", 107, p.frame_relay),
+    "Frame Relay, three bytes of address": (107, p.frame_relay(IP4, b"\x18\x40\x03"), V4),
+    "Frame Relay, SNAP": (107, p.frame_relay(p.snap(IP4)[3:], nlpid=0x80, pad=True), V4),
+    "Frame Relay, bridged": (107, p.frame_relay(b"\0\x80\xc2\0\7" + p.ethernet(IP4), nlpid=0x80, pad=True), V4),
+    "Frame Relay, PPP": (107, p.frame_relay(p.ppp(IP4, framed=False), nlpid=0xCF), V4),
+    "Frame Relay, Cisco": (107, b"\x18\x41\x08\0" + IP4, V4),
+    "Frame Relay with direction": (206, b"\0" + p.frame_relay(IP4), V4),
+    "Cisco HDLC with direction": (205, b"\0" + p.hdlc(IP4), V4),
     # IP
     "IPv4 options": (1, p.ethernet(p.ipv4(p.udp(), options=b"\x94\x04\0\0\x01\x01\x01\0")), V4),
     "IPv4 with 40 bytes of options": (1, p.ethernet(p.ipv4(p.udp(), options=b"\1" * 40)), V4),
@@ -183,6 +200,10 @@ OPTIONS_OF_TSHARK = (
 NOT_SEEN_BY_TSHARK = {
     "VLAN 0x9200": "unknown to it; some switches stack tags with it",
     "MPLS as link type": "unknown to this version",
+    **dict.fromkeys(("Frame Relay with direction", "Cisco HDLC with direction"), "unknown to it"),
+    **dict.fromkeys(("SLIP, IPv4", "SLIP, IPv6", "SLIP without its header"), "it has no dissector for it"),
+    **dict.fromkeys(("NFLOG, >, IPv4", "NFLOG, >, IPv6"), "it takes the byte order from a setting"),
+    "PKTAP, big-endian": "no Mac of today has that byte order",
     **{
         f"STUN to port {port}": "it goes by the port and, where no tunnel comes of it, shows mere data"
         for port in (4789, 8472, 4790, 6081, 2152, 3544)
@@ -243,6 +264,14 @@ def test_tshark_agrees(tmp_path):
         *((113, p.sll(IP4, toward), way) for toward, way in enumerate((1, 1, 1, 0, 2))),
         *((276, p.sll2(IP6, toward), way) for toward, way in enumerate((1, 1, 1, 0, 2))),
         *((number, bytes([toward]) + p.ppp(IP4), 2 if toward else 1) for number in (166, 204) for toward in (0, 1)),
+        *(
+            (258, p.pktap(p.ethernet(IP4), flags=flags, order=order), flags % 3)
+            for flags in (0, 1, 2)
+            for order in "<>"
+        ),
+        *((239, p.nflog(IP4, hook), way) for hook, way in ((0, 0), (1, 1), (2, 0), (3, 2), (4, 0))),
+        *((8, p.slip(IP6, sent), sent + 1) for sent in (0, 1)),
+        *((206, bytes([toward]) + p.frame_relay(IP4), toward + 1) for toward in (0, 1)),
         (1, p.ethernet(IP4), 0),
     ],
 )
@@ -340,6 +369,14 @@ UNKNOWN = (
         (192, bytes(40), "malformed header"),
         (192, p.ppi(bytes(40), 147), UNKNOWN.format("PPI (DLT 147)")),
         (147, bytes(40), UNKNOWN.format("USER0")),
+        (197, bytes(40), UNKNOWN.format("ERF")),
+        (258, p.pktap(bytes(40), 189), "PKTAP around link type 0x00bd"),
+        (258, p.pktap(bytes(40), kind=2), "PKTAP around link type 0x0001"),
+        (239, p.nflog(IP4, family=7), "address family 0x0007"),
+        (239, p.nflog(bytes(40), family=2), "neither IPv4 nor IPv6: packet beginning with 0x0000"),
+        (107, p.frame_relay(bytes(40), nlpid=0x81), "Frame Relay protocol (NLPID) 0x0081"),
+        (107, b"\0\1\3\x08\0" + bytes(20), "Frame Relay protocol (NLPID) 0x0008"),
+        (107, b"\x18\x40", "malformed header"),
         (9999, bytes(40), UNKNOWN.format("9999")),
         (1, p.ethernet(p.ipv4(bytes(40), protocol=50)), "IP 50"),
         (1, p.ethernet(p.ipv6(b"", protocol=59)), "IP 59"),
