@@ -22,6 +22,7 @@ _MESSAGE = re.compile(
     r"message_class=Class\.(?P<class>\w+), transaction_id=(?P<id>[0-9a-f]{24}|b'(?:[^'\\]|\\.){0,60}')"
 )
 _CHECK = re.compile(r"Check CandidatePair\((.{3,120}?)\) State\.(\w+) -> State\.(\w+)")
+_LINE = re.compile(r"^.*(?:Message\(message_method|Check CandidatePair\().*$", re.M)
 _KIND = {"REQUEST": "request", "RESPONSE": "success", "ERROR": "error", "INDICATION": "indication"}
 
 
@@ -33,26 +34,19 @@ def recognise(head: bytes) -> bool:
 def read(text: str, here: Gathering) -> None:
     """The lines of a log, and of them what only these libraries write."""
     log.read(text, here)
-    place = 0
-    for number, line in enumerate(text.split("\n"), 1):
-        here.line, here.offset = number, place
-        place += len(line.encode("utf-8", "replace")) + 1
-        if "Message(message_" in line and (match := _MESSAGE.search(line)):
-            here.time = NAT
-            keep_time(here, *time_in(line))
-            here.exchanged.append(
-                Exchanged(
-                    _identity(match["id"]),
-                    _KIND.get(match["class"], match["class"].lower()),
-                    match["way"] == ">",
-                    here.time,
-                    here.here(),
-                )
-            )
-        elif "Check CandidatePair" in line and (match := _CHECK.search(line)):
-            here.time = NAT
-            keep_time(here, *time_in(line))
-            here.event("check", f"{match[1]} {match[3].lower()}")
+    number, place, at = 1, 0, 0
+    for match in _LINE.finditer(text):
+        passed = text[at : match.start()]
+        number, at = number + passed.count("\n"), match.start()
+        place += len(passed.encode("utf-8", "replace"))
+        here.line, here.offset, here.time = number, place, NAT
+        keep_time(here, *time_in(match[0]))
+        if found := _MESSAGE.search(match[0]):
+            kind = _KIND.get(found["class"], found["class"].lower())
+            sent = found["way"] == ">"
+            here.exchanged.append(Exchanged(_identity(found["id"]), kind, sent, here.time, here.here()))
+        elif found := _CHECK.search(match[0]):
+            here.event("check", f"{found[1]} {found[3].lower()}")
 
 
 def _identity(text: str) -> str:

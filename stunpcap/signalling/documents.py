@@ -13,7 +13,7 @@ import orjson
 
 from stunpcap.signalling.model import Gathering
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],"]', re.S)
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],"]', re.S)
 DEEPEST = 200
 _CLOSING = {"{": "}", "[": "]"}
 
@@ -45,19 +45,20 @@ def load(text: str, here: Gathering) -> Any:
 def _closed(text: str) -> str:
     """The text up to its last complete value, with what is open closed."""
     stack: list[str] = []
-    cut, open_then = 0, ""
+    cut = depth = 0
     for match in _TOKEN.finditer(text):
         token = match[0]
-        if token == '"':  # of a string that does not end
-            break
-        if token in "{[":
+        if token in ("{", "["):
             stack.append(_CLOSING[token])
             if len(stack) > DEEPEST:
                 break
-        elif token in "}]":
+        elif token in ("}", "]"):
             if not stack or stack.pop() != token:
                 break
-            cut, open_then = match.end(), "".join(reversed(stack))
+            cut, depth = match.end(), len(stack)
         elif token == ",":
-            cut, open_then = match.start(), "".join(reversed(stack))
-    return text[:cut] + open_then
+            cut, depth = match.start(), len(stack)
+        elif token == '"':  # of a string that does not end
+            break
+    # Since the last complete value nothing has been closed: what was open then is open still.
+    return text[:cut] + "".join(reversed(stack[:depth]))

@@ -26,6 +26,10 @@ _OBJECT = re.compile(rb"\{\s*\\?\"(type|sdp|candidate|iceServers|urls)\\?\"")
 INTERESTING = re.compile(
     r"candidate|v=0|\bsdp\b|iceServers|ufrag|typ (?:host|srflx|prflx|relay)|(?:onnection|athering)[ _]?[Ss]tate"
 )
+_SEARCHED = ("candidate", "v=0", "sdp", "iceServers", "ufrag", " typ ", "onnection", "athering")
+_OPENED = ("{\n", "[\n", "{\r\n", "[\r\n")
+"""One of the first is in each line that `INTERESTING` finds, and they are found much faster; after one of the others
+JSON may go on over several lines."""
 _STATE = re.compile(
     r"(?i)\b(?:on)?(ice[ _]?connection|connection|ice[ _]?gathering|signaling)[ _]?state(?:change)?\b[^\w\n]{0,6}"
     r"(?:changed?|is|now|to|event)?[^\w\n]{0,6}(?:to )?"
@@ -64,22 +68,44 @@ class Lines:
         self._bytes = 0
         self._ascii = text.isascii()
         self._ahead = MOST_AHEAD
-        self._before = ""
-        """The line before: often it alone says what follows."""
+        self._before = self._latest = ""
+        """The line before the one at hand, which often alone says what follows; and that one."""
 
     def read(self) -> None:
-        """All lines."""
-        while (line := self._next()) is not None:
-            if INTERESTING.search(line) or line.rstrip().endswith(("{", "[")):
+        """All lines that may hold something."""
+        text = self._text
+        found = {word: text.find(word) for word in (*_SEARCHED, *_OPENED)}
+        found = {word: place for word, place in found.items() if place >= 0}
+        while found:
+            place = min(found.values())
+            self._skip(place)
+            line = self._next()
+            if line is None:
+                return
+            if INTERESTING.search(line) or line.endswith(_OPENED):
                 self._line(line)
-            self._before = line
+            for word in [word for word, place in found.items() if place < self._at]:
+                found[word] = text.find(word, self._at)
+                if found[word] < 0:
+                    del found[word]
+
+    def _skip(self, place: int) -> None:
+        """Go on to the line that a place is in."""
+        start = max(self._text.rfind("\n", self._at, place) + 1, self._at)
+        if start > self._at:
+            passed = self._text[self._at : start]
+            self._number += passed.count("\n")
+            self._bytes += len(passed) if self._ascii else len(passed.encode("utf-8", "replace"))
+            self._latest = passed[passed.rfind("\n", 0, -1) + 1 :]
+            self._at = start
 
     def _next(self) -> str | None:
         if self._at >= len(self._text):
             return None
+        self._before = self._latest
         end = self._text.find("\n", self._at)
         end = len(self._text) if end < 0 else end + 1
-        line = self._text[self._at : end]
+        line = self._latest = self._text[self._at : end]
         self._here.line, self._here.offset = self._number + 1, self._bytes
         self._at, self._number = end, self._number + 1
         self._bytes += len(line) if self._ascii else len(line.encode("utf-8", "replace"))
