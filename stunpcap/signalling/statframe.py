@@ -7,6 +7,7 @@ by its port among the pairs that were captured of the same session.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,8 +98,16 @@ class _Ends:
             src = self._by_port(session, side, _port(here, "port"), "src")
         dst = self._endpoint(there)
         if dst < 0:
-            dst = self._by_port(session, side, _port(there, "port"), "dst", src)
-        found = next((one for one in self._rows if one[0] == session and {one[2], one[3]} == {src, dst}), None)
+            named = {
+                self._endpoint(dict(one.values))
+                for (agent, _), one in known.items()
+                if agent == pair.agent and one.type == "remote-candidate"
+            }
+            dst = self._by_port(session, side, _port(there, "port"), "dst", src, named)
+        among = self._joined.sessions.get((source.name, pair.agent), set()) if session < 0 else {session}
+        found = next((one for one in self._rows if one[0] in among and {one[2], one[3]} == {src, dst}), None)
+        if found and session < 0:  # after a restart a candidate of the generation before may still be paired
+            session = found[0]
         state = _text(values, "state").lower()
         state = _STATES.get(state, state)
         protocol = _text(here, "protocol").lower() or _text(there, "protocol").lower()
@@ -146,8 +155,10 @@ class _Ends:
         address = _text(values, "address") or _text(values, "ip") or _text(values, "ipAddress")
         return endpoint(address, _port(values, "port"), self._pools) if is_address(address) else MISSING
 
-    def _by_port(self, session: int, side: int, port: int, end: str, src: int = MISSING) -> int:
-        """The only endpoint with this port among the session's ends on this side."""
+    def _by_port(
+        self, session: int, side: int, port: int, end: str, src: int = MISSING, named: Collection[int] = ()
+    ) -> int:
+        """The only endpoint with this port among the session's ends on this side that has no other name."""
         found = set()
         for one, _, a, b, sender in self._rows:
             if one != session or side < 0:
@@ -156,7 +167,7 @@ class _Ends:
             if end == "dst" and src >= 0 and ours != src:
                 continue
             at = ours if end == "src" else theirs
-            if self._pools.endpoints.port(at) == port:
+            if self._pools.endpoints.port(at) == port and at not in named:
                 found.add(at)
         return found.pop() if len(found) == 1 else MISSING
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import stunpcap
 from tests.places import ENDINGS, LAB
-from tests.signalling.samples import AGENTS, Truth, console_log, scenarios, truth_of
+from tests.signalling.samples import AGENTS, Truth, console_log, get_stats, scenarios, truth_of
 
 SHIFT = -3_723.5
 """Seconds by which the second clocks are wrong."""
@@ -95,12 +95,32 @@ def measure(scenario: str, folder: Path) -> Counter[str]:
         found["causes after"] += len(graded[1])
         found["below high before"] += sum(one != "high" for one in graded[0])
         found["below high after"] += sum(one != "high" for one in graded[1])
+        counters(truth, path, folder, found)
         clocks(after, path, 0, "", found)
         for clock in ("epoch", "day"):
             shifted = logs(truth, folder, SHIFT, clock)
             clocks(stunpcap.read(path, signalling=shifted), path, -SHIFT, " shifted", found)
         told = logs(truth, folder)
     return found
+
+
+def counters(truth: Truth, path: Path, folder: Path, found: Counter[str]) -> None:
+    """A browser's counters beside those of its own capture, by one merge; pairs without any answer are left out."""
+    who = path.name.split(".")[0].split("-")[0]
+    stats = (truth.get(who) or {}).get("stats")
+    if not isinstance(stats, list) or not any(one.get("type") == "candidate-pair" for one in stats):
+        return
+    told = folder / f"{truth['scenario']}-{who}.json"
+    told.write_text(get_stats(truth, who))
+    trace = stunpcap.read(path, signalling=told)
+    used = trace.stats[trace.stats["responses_received"].fillna(0) > 0]
+    both = used.merge(trace.pairs, on=["session_id", "src", "dst"], suffixes=("", "_wire"))
+    found["pairs with answers"] += len(used)
+    found["merged"] += len(both)
+    same = (both["requests_sent"] == both["requests_sent_wire"]) & (
+        both["responses_received"] == both["responses_received_wire"]
+    )
+    found["merged and equal"] += int(same.sum())
 
 
 def clocks(trace: stunpcap.Trace, path: Path, true_s: float, name: str, found: Counter[str]) -> None:
@@ -147,6 +167,10 @@ def main(names: list[str]) -> None:
     print("--- | ---: | ---:")
     for words, key in rows:
         print(f"{words} | {total[f'{key} before']:,} | {total[f'{key} after']:,}")
+    print(
+        f"\ngetStats(): of {total['pairs with answers']} pairs with answers {total['merged']} merge with `pairs`, "
+        f"{total['merged and equal']} with the same requests sent and responses received"
+    )
     for name, words in (("", "right clocks"), (" shifted", "wrong clocks")):
         counts = {
             what: total[f"clocks{what}{name}"] for what in ("", " within 10 ms", " within 50 ms", " within error")

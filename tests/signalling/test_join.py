@@ -141,6 +141,22 @@ def test_stats_merge_with_pairs(tmp_path: Path) -> None:
         assert trace.stats["selected"].sum() == 1 and trace.stats["pair_id"].notna().any()
 
 
+def test_what_a_browser_hides_is_found(tmp_path: Path) -> None:
+    """Chromium leaves out the address of a remote peer-reflexive candidate; another has its port, and a name."""
+    truth = truth_of("asymmetric-rescued")
+    trace = read("asymmetric-rescued", "answerer", files(tmp_path, stats=get_stats(truth, "answerer")))
+    frame = trace.stats.set_index("dst_type")
+    assert frame.loc["prflx", "dst"] == "172.30.0.2:43742" and frame.loc["host", "dst"] == "192.168.10.10:43742"
+    assert frame["pair_id"].nunique() == 2
+
+
+def test_a_pair_across_a_restart(tmp_path: Path) -> None:
+    truth = truth_of("ice-restart")
+    trace = read("ice-restart", "answerer", files(tmp_path, stats=get_stats(truth, "answerer")))
+    both = trace.stats.merge(trace.pairs, on=["session_id", "src", "dst"], suffixes=("", "_wire"))
+    assert len(both) == 3 and (both["requests_sent"] == both["requests_sent_wire"]).all()
+
+
 def test_statistics_alone_tell_types(tmp_path: Path) -> None:
     truth = truth_of("nats-stun")
     trace = read("nats-stun", "answerer", files(tmp_path, stats=get_stats(truth, "answerer")))
