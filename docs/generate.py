@@ -53,6 +53,11 @@ ROWS = {
     "streams": "A row for each direction and SSRC of RTP and RTCP, and for each direction of application data in DTLS.",
     "activity": "A row for each direction of a flow and each second in which something went.",
     "names": "A row for each `.local` name that mDNS was asked for, or announced.",
+    "descriptions": "A row for each offer or answer in the files given as signalling, and each username fragment; "
+    "[signalling](signalling.md) says which files.",
+    "stats": "A row for each candidate pair in a browser's statistics, with the ends and names of `pairs`: "
+    '`trace.stats.merge(trace.pairs, on=["session_id", "src", "dst"])` puts both side by side.',
+    "signalling": "A row for each file given as signalling and peer connection in it: what it tells, and its clock.",
     "findings": "A row for each thing that went wrong or is worth knowing, what explains a session first; "
     "[findings](findings.md) says what each means.",
     "vantages": "A row for each capture that was read.",

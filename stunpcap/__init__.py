@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stunpcap import plots
-    from stunpcap.errors import CaptureError, DecodeError, EngineError, StunpcapError, UsageError
+    from stunpcap.errors import CaptureError, DecodeError, EngineError, SourceError, StunpcapError, UsageError
     from stunpcap.trace import Trace, read
     from stunpcap.watch.live import live
 
@@ -23,6 +23,7 @@ __all__ = [
     "CaptureError",
     "DecodeError",
     "EngineError",
+    "SourceError",
     "StunpcapError",
     "Trace",
     "UsageError",
@@ -39,6 +40,7 @@ _HOME = {
     "CaptureError": "stunpcap.errors",
     "DecodeError": "stunpcap.errors",
     "EngineError": "stunpcap.errors",
+    "SourceError": "stunpcap.errors",
     "StunpcapError": "stunpcap.errors",
     "UsageError": "stunpcap.errors",
 }

@@ -27,13 +27,20 @@ from stunpcap.record import record
 from stunpcap.room import below
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
-from stunpcap.table import MISSING, Pools, Table
+from stunpcap.table import MISSING, Pools, Table, empty
 from stunpcap.turn.relays import follow_relays, mark_legs
 from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
 
 if TYPE_CHECKING:
+    from stunpcap.signalling.join import Joined
+    from stunpcap.signalling.model import Source
     from stunpcap.stun.message import Message
+
+
+_TOLD = ("descriptions", "stats", "signalling")
+"""Frames that stay empty unless there is signalling beside the captures."""
+_STRANGER = "nothing of it is in the captures: no username fragment, address or transaction id; is it of another call?"
 
 
 @record
@@ -58,6 +65,9 @@ class Tables:
     names: Table
     mappings: Table
     icmp: Table
+    descriptions: Table
+    stats: Table
+    signalling: Table
     findings: Table
     vantages: Table
     defects: Table
@@ -69,7 +79,7 @@ class Tables:
             name: getattr(self, name).take(getattr(self, name)["session_id"] == number)
             for name in (
                 *("messages", "transactions", "sessions", "evidence", "stages", "candidates", "mappings", "icmp"),
-                *("dtls", "handshakes", "streams", "activity"),
+                *("dtls", "handshakes", "streams", "activity", "descriptions", "stats"),
             )
         }
         ids = self.allocations.values("session_ids")
@@ -90,8 +100,10 @@ class Tables:
 assert [field.name for field in fields(Tables)] == list(FRAMES)
 
 
-def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, str]) -> Tables:
-    """Correlate what the captures hold."""
+def analyse(
+    vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, str], sources: Sequence[Source] = ()
+) -> Tables:
+    """Correlate what the captures hold, and what the sources beside them tell."""
     messages = _join("messages", [vantage.messages for vantage in vantages], pools)
     extra = {name: below([vantage.extra[name] for vantage in vantages]) for name in EXTRA}
     numbers = [pools.texts.number(vantage.name) for vantage in vantages]
@@ -108,6 +120,13 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
     agents = find_sessions(correlated, messages, pools)
     directed = build_pairs(correlated, agents, messages, list(vantages), places, pools)
     candidates = build_candidates(correlated, agents, directed, messages, places, pools)
+    joined = None
+    if sources:
+        from stunpcap.signalling.join import Joined  # few captures have company
+
+        joined = Joined(sources, agents, correlated, directed, messages, pools)
+        candidates = joined.candidates(candidates)
+        passwords = {**joined.passwords, **passwords}
     media = build_media(list(vantages), directed, agents, candidates, pools)
     granted = sorted(relays.allocations.all, key=lambda one: (one.asked, one.first_frame))
     allocations = allocation_table(granted, _sessions_of(candidates), pools)
@@ -147,8 +166,10 @@ def analyse(vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, s
         **media.tables,
         "mappings": mappings,
         "vantages": _vantages(vantages, messages, places, numbers, pools),
-        "defects": _defects(vantages, pools),
+        "defects": _defects(vantages, joined, pools),
     }
+    told = joined.finish(tables, bytes_of) if joined else {name: empty(name, pools) for name in _TOLD}
+    tables |= told
     tables["stages"] = build_stages(tables, directed, course, media.sender, ends, pools)
     findings = diagnose(Facts(tables, directed, course, of_message, places, vantages, pools))
     return Tables(**tables, findings=findings)
@@ -236,7 +257,7 @@ def _vantages(
     )
 
 
-def _defects(vantages: Sequence[Vantage], pools: Pools) -> Table:
+def _defects(vantages: Sequence[Vantage], joined: Joined | None, pools: Pools) -> Table:
     """What was wrong with the files, with packets, and with messages: one row a kind and capture."""
     rows: list[tuple[str, str, int, int, int, str]] = []
     for vantage in vantages:
@@ -254,6 +275,12 @@ def _defects(vantages: Sequence[Vantage], pools: Pools) -> Table:
             if len(hit):
                 first = int(vantage.messages["frame"][hit[0]])
                 rows.append((vantage.name, "stun", first, MISSING, len(hit), sentence))
+    for source in joined.sources if joined else ():
+        for flaw in source.flaws:
+            line = f" (line {flaw.origin.line:,})" if flaw.origin.line > 0 else ""
+            rows.append((source.name, "signalling", MISSING, flaw.origin.offset, 0, f"{flaw.words}{line}"))
+    for source in joined.strangers() if joined else ():
+        rows.append((source.name, "signalling", MISSING, MISSING, 0, _STRANGER))
     return Table(
         "defects",
         len(rows),

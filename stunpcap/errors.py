@@ -32,6 +32,29 @@ class CaptureError(StunpcapError):
         super().__init__(f"{path}: {problem}{at}")
 
 
+class SourceError(StunpcapError):
+    """A file given beside captures (SDP, a log, a dump) of which nothing can be read.
+
+    Parameters
+    ----------
+    path
+        The file as the user named it.
+    problem
+        What is wrong, in one clause.
+    line, offset
+        Where, if that is known: the line from 1, the byte from 0.
+    """
+
+    def __init__(self, path: str, problem: str, line: int = -1, offset: int = -1) -> None:
+        self.path = path
+        self.problem = problem
+        self.line = line
+        self.offset = offset
+        at = f" in line {line:,}" if line > 0 else ""
+        at += f" at byte {offset:,}" if offset >= 0 else ""
+        super().__init__(f"{path}: {problem}{at}")
+
+
 class DecodeError(StunpcapError):
     """Bytes that are no STUN message.
 

@@ -107,7 +107,11 @@ OPAQUE = ("", "tls", "dtls")
 QUOTED = ("stun", "dtls", "rtp", "channel", "tcp", "other")
 SEVERITY = ("error", "warning", "info")
 PART = ("cause", "consequence", "note", "ruled-out", "possible")
-LAYER = ("file", "link", "network", "transport", "stun")
+LAYER = ("file", "link", "network", "transport", "stun", "signalling")
+SIDE = ("local", "remote")
+DESCRIPTION = ("offer", "answer", "pranswer")
+PROOF = ("valid", "invalid")
+STAT_STATE = ("frozen", "waiting", "in-progress", "failed", "succeeded", "cancelled")
 CONTENT = (
     "change-cipher-spec",
     "alert",
@@ -148,6 +152,8 @@ _ALLOCATION = Column("allocation_id", Kind.COUNT, "number of the allocation, fro
 _CLIENT = Column("client", Kind.ENDPOINT, "TURN client's address and port, as captured")
 _SERVER = Column("server", Kind.ENDPOINT, "TURN server's address and port")
 _WAY = (_SESSION, _PAIR, _VANTAGE, _SRC, _DST, _TRANSPORT, _CARRIER)
+_FILE = Column("file", Kind.TEXT, "the file beside the captures, as it was named")
+_AGENT = Column("agent", Kind.TEXT, "which peer connection, as the file names it; empty where it names none")
 _GRANT = (_ALLOCATION, _VANTAGE, _CLIENT, _SERVER, Column("relayed", Kind.ENDPOINT, "relayed address"))
 _GRANTED = (
     Column("created", Kind.TIME, "answer to the first request for it that was granted"),
@@ -333,6 +339,9 @@ FRAMES: dict[str, tuple[Column, ...]] = {
             "what is special: `no username`, `one agent only answers` (ICE-lite, say), `one-way capture`, `only "
             "requests`, `only responses`; separated by `, `",
         ),
+        Column(
+            "local_ufrag", Kind.TEXT, "username fragment of the agent whose own account was given with `signalling`"
+        ),
     ),
     "pairs": (
         _SESSION,
@@ -433,13 +442,25 @@ FRAMES: dict[str, tuple[Column, ...]] = {
             "known_from",
             Kind.CATEGORY,
             "`gathering`: an answer of a server; `check`: the source or target of checks; `mapped`: an answer to a "
-            "check; `relay`: an allocation",
+            "check; `relay`: an allocation; `signalling`: it was offered, and nothing captured tells as much",
             KNOWN_FROM,
         ),
-        Column("priority", Kind.INTEGER, "priority, where the capture tells it (PRIORITY of its checks, for prflx)"),
+        Column("priority", Kind.INTEGER, "priority, as offered, or as the capture tells it (PRIORITY of its checks)"),
         Column("checked", Kind.FLAG, "the other agent sent checks to it"),
         _FIRST,
         _TRANSPORT,
+        Column("offered", Kind.FLAG, "it is in the signalling that was given"),
+        Column("name", Kind.TEXT, "the `.local` name that it was offered under instead of its address"),
+        Column("foundation", Kind.TEXT, "foundation, as offered"),
+        Column("raddr", Kind.ENDPOINT, "related address, as offered: the base of srflx, the mapped address of relay"),
+        Column("tcptype", Kind.TEXT, "`active`, `passive` or `so` of an offered TCP candidate"),
+        Column("generation", Kind.INTEGER, "generation, as libwebrtc counts it"),
+        Column("mid", Kind.TEXT, "media section it was offered for"),
+        Column("network_id", Kind.INTEGER, "number of the network interface, as libwebrtc gives it"),
+        Column("network_cost", Kind.INTEGER, "cost of that network: 10 Wi-Fi, 50 unknown, 900 cellular"),
+        Column("url", Kind.TEXT, "address of the STUN or TURN server that it was gathered from, as the browser says"),
+        Column("offered_time", Kind.TIME, "when its own agent told of it, on the clock of the captures"),
+        Column("added_time", Kind.TIME, "when the other agent was given it, on the clock of the captures"),
     ),
     "allocations": (
         _CLIENT,
@@ -770,6 +791,82 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("from_dst", Kind.FLAG, "the host `dst` sent the error itself"),
         _SESSION,
         _PAIR,
+    ),
+    "descriptions": (
+        _FILE,
+        _AGENT,
+        Column("session_id", Kind.INTEGER, "the session one of whose agents has this username fragment"),
+        Column("type", Kind.CATEGORY, "type of the description; missing where the file does not say", DESCRIPTION),
+        Column("side", Kind.CATEGORY, "whose it is, as seen by the agent that the file speaks for", SIDE),
+        Column("time", Kind.TIME, "when it was set, sent or received, on the clock of the captures if that is known"),
+        Column("how", Kind.TEXT, "what was done with it, as the file says: `setLocalDescription`, `send`, …"),
+        Column("ufrag", Kind.TEXT, "username fragment (`a=ice-ufrag`)"),
+        Column(
+            "password",
+            Kind.CATEGORY,
+            "whether checks to this agent were made with the password of this description; missing where it has none, "
+            "or no such check was captured. The password itself is shown nowhere",
+            PROOF,
+        ),
+        Column("mids", Kind.TEXT, "media sections with this username fragment, separated by `, `"),
+        Column("bundle", Kind.TEXT, "media sections that share one transport (`a=group:BUNDLE`)"),
+        Column("setup", Kind.TEXT, "DTLS role: `actpass`, `active`, `passive`"),
+        Column("fingerprint", Kind.TEXT, "hash of the certificate (`a=fingerprint`)"),
+        Column("ice_lite", Kind.FLAG, "the agent is ICE-lite"),
+        Column("ice_options", Kind.TEXT, "`trickle`, `renomination`, …, separated by `, `"),
+        Column("candidates", Kind.COUNT, "candidates in the description itself"),
+        Column("end_of_candidates", Kind.FLAG, "it says that there will be no more"),
+        Column("line", Kind.INTEGER, "line of the file; missing where lines mean nothing"),
+    ),
+    "stats": (
+        _FILE,
+        _AGENT,
+        _SESSION,
+        Column("pair_id", Kind.INTEGER, "the candidate pair of the captures that this is; missing if none"),
+        Column("src", Kind.ENDPOINT, "where the agent's checks leave from: the base of its candidate, as in `pairs`"),
+        Column("dst", Kind.ENDPOINT, "the other agent's candidate"),
+        Column("src_type", Kind.CATEGORY, "type of the agent's candidate, as it says itself", CANDIDATE_TYPE),
+        Column("dst_type", Kind.CATEGORY, "type of the other's candidate, as this agent knows it", CANDIDATE_TYPE),
+        _TRANSPORT,
+        Column("state", Kind.CATEGORY, "state of the pair", STAT_STATE),
+        Column("nominated", Kind.FLAG, "the agent holds the pair for nominated"),
+        Column("selected", Kind.FLAG, "the agent sends on this pair"),
+        Column("requests_sent", Kind.INTEGER, "checks (requestsSent)"),
+        Column("responses_received", Kind.INTEGER, "answers to them (responsesReceived)"),
+        Column("requests_received", Kind.INTEGER, "checks of the other agent (requestsReceived)"),
+        Column("responses_sent", Kind.INTEGER, "answers to those (responsesSent)"),
+        Column("consent_requests_sent", Kind.INTEGER, "checks after the first answer (consentRequestsSent)"),
+        Column("packets_sent", Kind.INTEGER, "packets of DTLS and media (packetsSent)"),
+        Column("packets_received", Kind.INTEGER, "the same received (packetsReceived)"),
+        Column("bytes_sent", Kind.INTEGER, "their bytes (bytesSent)"),
+        Column("bytes_received", Kind.INTEGER, "the same received (bytesReceived)"),
+        Column("rtt_s", Kind.SECONDS, "last round trip (currentRoundTripTime)"),
+        Column("rtt_total_s", Kind.SECONDS, "sum of all round trips (totalRoundTripTime)"),
+        Column("priority", Kind.UNSIGNED, "priority of the pair"),
+        Column("local", Kind.ENDPOINT, "the agent's candidate, where that is another address than `src`"),
+        Column("url", Kind.TEXT, "address of the server that the agent's candidate was gathered from"),
+        Column("relay_protocol", Kind.TEXT, "`udp`, `tcp` or `tls`: how the agent reaches its TURN server"),
+        Column("network_type", Kind.TEXT, "network of the agent's candidate, where the browser says"),
+        Column("dtls_state", Kind.TEXT, "state of DTLS on the transport"),
+        Column("ufrag", Kind.TEXT, "username fragment of the agent whose statistics these are"),
+        Column("time", Kind.TIME, "when the statistics were taken, on the clock of the captures if that is known"),
+    ),
+    "signalling": (
+        _FILE,
+        _AGENT,
+        Column("format", Kind.TEXT, "what kind of file it is"),
+        Column("sessions", Kind.TEXT, "sessions of the captures that it tells of, separated by `, `"),
+        Column("local_ufrags", Kind.TEXT, "username fragments of the agent that it speaks for, separated by `, `"),
+        Column("servers", Kind.TEXT, "configured STUN and TURN servers, without credentials, separated by `, `"),
+        Column("ice_transport_policy", Kind.TEXT, "`all`, or `relay`: only relayed candidates are used"),
+        Column("descriptions", Kind.COUNT, "descriptions in it"),
+        Column("candidates", Kind.COUNT, "candidates in it, those of descriptions included"),
+        Column("statistics", Kind.COUNT, "objects of getStats() in it"),
+        Column("events", Kind.COUNT, "calls and events in it"),
+        Column("clock", Kind.TEXT, "what its times mean: `utc`, `no time zone`, `time of day`, or `none`"),
+        Column("clock_offset_s", Kind.SECONDS, "to be added to its times to get those of the captures"),
+        Column("clock_error_s", Kind.SECONDS, "by how much that may be wrong; missing where only one side is bounded"),
+        Column("clock_from", Kind.TEXT, "what the offset was worked out from"),
     ),
     "findings": (
         Column("name", Kind.TEXT, "what was found; `stunpcap explain NAME` tells what it means"),

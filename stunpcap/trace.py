@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from stunpcap.extract.out import Written
+    from stunpcap.signalling.model import Source as Told
     from stunpcap.stun.message import Message
 
 Source = str | os.PathLike[str] | IO[bytes]
@@ -39,12 +40,21 @@ class Trace:
     messages, transactions, sessions, pairs, evidence, candidates, allocations, permissions, channels, flows, dtls,
     handshakes, streams, activity, names, stages, icmp, mappings, findings, vantages, defects : pandas.DataFrame
         The frames; docs/frames.md says what is in them.
+    descriptions, stats, signalling : pandas.DataFrame
+        Frames of what was given as `signalling`; empty without it.
     """
 
-    def __init__(self, vantages: Sequence[Vantage], pools: Pools, passwords: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        vantages: Sequence[Vantage],
+        pools: Pools,
+        passwords: Mapping[str, str] | None = None,
+        signalling: Sequence[Source] = (),
+    ) -> None:
         self._vantages = tuple(vantages)
         self._pools = pools
         self._passwords = dict(passwords or {})
+        self._signalling = tuple(signalling)
         self._frames: dict[str, pd.DataFrame] = {}
         self._selected: tuple[int, Tables] | None = None
         """Of a selection: its session, and the tables of the whole trace."""
@@ -52,7 +62,22 @@ class Trace:
     @functools.cached_property
     def tables(self) -> Tables:
         """The frames as NumPy tables: what summaries, plots and reports work from."""
-        return analyse(self._vantages, self._pools, self._passwords)
+        return analyse(self._vantages, self._pools, self._passwords, self.told)
+
+    @functools.cached_property
+    def told(self) -> tuple[Told, ...]:
+        """What the files given as `signalling` hold, read when it is first needed.
+
+        Raises
+        ------
+        SourceError
+            One of them cannot be read, or holds nothing of use.
+        """
+        if not self._signalling:
+            return ()
+        from stunpcap.signalling.sources import read_sources
+
+        return read_sources(self._signalling)
 
     def table(self, name: str) -> Table:
         """One frame as a NumPy table.
@@ -163,6 +188,21 @@ class Trace:
         return self._frame("icmp")
 
     @property
+    def descriptions(self) -> pd.DataFrame:
+        """A row for each offer or answer in the signalling that was given, and username fragment in it."""
+        return self._frame("descriptions")
+
+    @property
+    def stats(self) -> pd.DataFrame:
+        """A row for each candidate pair that a browser counted on, beside `pairs`."""
+        return self._frame("stats")
+
+    @property
+    def signalling(self) -> pd.DataFrame:
+        """A row for each file given as signalling and peer connection in it: what it tells, and its clock."""
+        return self._frame("signalling")
+
+    @property
     def findings(self) -> pd.DataFrame:
         """A row for each thing that went wrong or is worth knowing: cause, direction, evidence, advice."""
         return self._frame("findings")
@@ -239,7 +279,7 @@ class Trace:
         count = len(self.tables.sessions)
         if session not in self.tables.sessions["session_id"]:
             raise UsageError(f"there is no session {session}; the trace has {count}")
-        selected = Trace(self._vantages, self._pools, self._passwords)
+        selected = Trace(self._vantages, self._pools, self._passwords, self._signalling)
         selected.__dict__["tables"] = self.tables.of_session(session)
         selected._selected = session, self._selected[1] if self._selected else self.tables
         return selected
@@ -414,6 +454,7 @@ def read(
     *paths: Source,
     names: Sequence[str] | None = None,
     passwords: Mapping[str, str] | None = None,
+    signalling: Sequence[Source] | Source = (),
     engine: str = "native",
     display_filter: str | None = None,
     decode_as: Mapping[str, str] | None = None,
@@ -431,6 +472,10 @@ def read(
         What to call the vantage points; default: the stems of the files' names.
     passwords
         ICE passwords by ufrag, TURN passwords by user name, to check MESSAGE-INTEGRITY with.
+    signalling
+        Files beside the captures that tell of the same calls: descriptions (SDP), logs with candidates, getStats(),
+        dumps of webrtc-internals, rtcstats, about:webrtc, HAR; docs/signalling.md says which.  They are read when
+        the first frame is asked for.
     engine
         Who dissects: "native", or "pyshark" (tshark), or "scapy"; docs/engines.md says what each can do.
     display_filter
@@ -462,7 +507,10 @@ def read(
     pools = Pools()
     called = _distinct(list(names) if names is not None else [default_name(path) for path in paths], paths)
     return Trace(
-        [read_one(path, name, pools, progress) for path, name in zip(paths, called, strict=True)], pools, passwords
+        [read_one(path, name, pools, progress) for path, name in zip(paths, called, strict=True)],
+        pools,
+        passwords,
+        signalling if isinstance(signalling, list | tuple) else [signalling],  # type: ignore[list-item]
     )
 
 

@@ -47,6 +47,7 @@ FLOORS = (
     "stunpcap.ice.transactions",
     "stunpcap.turn",
     "stunpcap.ice",
+    "stunpcap.signalling",
     "stunpcap.media",
     "stunpcap.diagnose.finding",
     "stunpcap.diagnose.facts",

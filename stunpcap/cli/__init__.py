@@ -69,7 +69,7 @@ def _run(argv: list[str]) -> int | None:
 
     from stunpcap.cli.app import app
     from stunpcap.cli.output import ReaderGoneError
-    from stunpcap.errors import CaptureError, StunpcapError
+    from stunpcap.errors import CaptureError, SourceError, StunpcapError
 
     try:
         result = app.main(args=list(argv), prog_name="stunpcap", standalone_mode=False)
@@ -81,7 +81,7 @@ def _run(argv: list[str]) -> int | None:
         return _complain(error.format_message(), USAGE)
     except click.exceptions.Abort:
         return INTERRUPTED
-    except CaptureError as error:
+    except (CaptureError, SourceError) as error:
         return _complain(str(error), UNREADABLE)
     except StunpcapError as error:
         return _complain(str(error), USAGE)

@@ -89,7 +89,22 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "pair_id",
         "session_id",
     ),
-    "candidates": ("session_id", "ufrag", "address", "type", "base", "known_from", "checked", "server", "priority"),
+    "candidates": (
+        *("session_id", "ufrag", "address", "type", "base", "known_from", "checked", "server", "priority"),
+        *("name", "raddr", "url", "mid", "offered_time", "added_time"),
+    ),
+    "descriptions": (
+        *("session_id", "type", "side", "ufrag", "setup", "password", "candidates", "mids", "time", "bundle"),
+        *("ice_options", "ice_lite", "how", "file", "agent", "line"),
+    ),
+    "stats": (
+        *("pair_id", "src", "dst", "state", "requests_sent", "responses_received", "nominated", "selected"),
+        *("session_id", "src_type", "dst_type", "requests_received", "responses_sent", "rtt_s", "url", "file"),
+    ),
+    "signalling": (
+        *("file", "format", "sessions", "local_ufrags", "descriptions", "candidates", "statistics", "clock_offset_s"),
+        *("clock_error_s", "servers", "ice_transport_policy", "agent", "clock", "clock_from"),
+    ),
     "flows": (
         "src",
         "dst",
@@ -211,6 +226,9 @@ ESSENTIAL = {
     "pairs": 6,
     "evidence": 6,
     "candidates": 5,
+    "descriptions": 5,
+    "stats": 6,
+    "signalling": 4,
     "flows": 5,
     "dtls": 6,
     "handshakes": 5,
@@ -246,5 +264,6 @@ STACKED: dict[str, tuple[str, ...]] = {
     "icmp": ("src", "dst"),
     "mappings": ("base", "dst", "mapped"),
     "candidates": ("address", "base"),
+    "stats": ("src", "dst"),
 }
 """Columns that go into one, below each other, where they do not fit side by side."""

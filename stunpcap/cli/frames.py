@@ -110,6 +110,21 @@ HELP = {
         "Print the `.local` names that were asked for over mDNS, by whom, and whether anybody answered.",
         "stunpcap names call.pcapng",
     ),
+    "descriptions": (
+        "Offers and answers, from files beside captures.",
+        "Print the offers and answers in files given with --with: ICE and DTLS parameters, and whose they are.",
+        "stunpcap descriptions call.pcapng --with internals.json",
+    ),
+    "stats": (
+        "What a browser counted on each pair (getStats).",
+        "Print what a browser counted on each candidate pair, from files given with --with, as `pairs` has it.",
+        "stunpcap stats call.pcapng --with internals.json --json",
+    ),
+    "signalling": (
+        "Files beside captures, and their clocks.",
+        "Print what each file given with --with tells, of which session, and how its clock differs.",
+        "stunpcap signalling call.pcapng --with console.log --with stats.json",
+    ),
     "findings": (
         "What went wrong, why, and what would mend it.",
         "Print the findings: what went wrong, in which direction, how sure that is, and what would mend it.",

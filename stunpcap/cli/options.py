@@ -53,6 +53,17 @@ _SHARED = (
         help='The same from a JSON file: {"user": "secret", ...}.',
     ),
     click.option(
+        "--with",
+        "signalling",
+        metavar="FILE",
+        multiple=True,
+        type=click.Path(path_type=str),
+        callback=_keep,
+        expose_value=False,
+        help="A file that tells of the same calls: SDP, a log with candidates, getStats(), a dump of webrtc-internals, "
+        "rtcstats or about:webrtc, a HAR file. Repeatable.",
+    ),
+    click.option(
         "--engine",
         metavar="NAME",
         type=click.Choice(ENGINES),
@@ -117,13 +128,20 @@ def open_trace(
     from stunpcap.trace import read
 
     secrets = _passwords(passwords, passwords_file)
-    how = _engine(click.get_current_context().meta)
+    kept = click.get_current_context().meta
+    how = _engine(kept)
+    told: tuple[str, ...] = kept.get("stunpcap.signalling") or ()
     with Reading() as reading:
-        trace = read(*traces, names=names or None, passwords=secrets, progress=reading.report, **how)
-    for source in trace.sources:
-        for offset, frame, problem in source.file_defects:
+        trace = read(*traces, names=names or None, passwords=secrets, signalling=told, progress=reading.report, **how)
+    for source in trace.told:
+        for flaw in source.flaws:
+            line = f", in line {flaw.origin.line:,}" if flaw.origin.line > 0 else ""
+            at = f", at byte {flaw.origin.offset:,}" if flaw.origin.offset >= 0 else ""
+            complain(f"warning: {source.name}: {flaw.words}{line}{at}")
+    for capture in trace.sources:
+        for offset, frame, problem in capture.file_defects:
             after = f" after frame {frame}" if frame else ""
-            complain(f"warning: {source.path}: {problem}, at byte {offset:,}{after}")
+            complain(f"warning: {capture.path}: {problem}, at byte {offset:,}{after}")
     return trace
 
 
