@@ -17,6 +17,12 @@ def until(tapes: Tapes, end_ns: int) -> Tapes:
     return tuple(tape.keep(lambda packet: packet.time_ns <= end_ns) for tape in tapes)
 
 
+def until_packets(tapes: Tapes, begin_ns: int, count: int) -> Tapes:
+    """What was captured up to a number of packets from a time on, of all captures together."""
+    times = sorted(packet.time_ns for tape in tapes for packet in tape.packets if packet.time_ns >= begin_ns)
+    return until(tapes, times[min(count, len(times)) - 1]) if times else tapes
+
+
 def since(tapes: Tapes, begin_ns: int) -> Tapes:
     """What was captured from a time on."""
     return tuple(tape.keep(lambda packet: packet.time_ns >= begin_ns) for tape in tapes)

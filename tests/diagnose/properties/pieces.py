@@ -13,6 +13,7 @@ from tests.diagnose.properties.renaming import Renaming
 from tests.diagnose.properties.tapes import Tape, Tapes
 
 PREFIXES_S = (1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 120, 300)
+PREFIXES_PACKETS = (3, 10, 30, 100, 300)
 LATE_S = (0, 1, 2, 5, 10)
 SHARES = (0.01, 0.05, 0.2)
 SEEDS = (1, 2)
@@ -91,6 +92,9 @@ def _first(of: Original) -> Iterator[Piece]:
     for which, begin in _begins(of):
         for seconds in PREFIXES_S:
             yield Piece(FIRST, f"first {seconds} s{which}", cutting.until(of.tapes, begin + seconds * NANOSECONDS))
+    begin = _begins(of)[0][1]
+    for count in PREFIXES_PACKETS:
+        yield Piece(FIRST, f"first {count} packets", cutting.until_packets(of.tapes, begin, count))
 
 
 def _late(of: Original) -> Iterator[Piece]:

@@ -238,9 +238,9 @@ def ports_permuted(ports: Iterable[int]) -> Callable[[int], int]:
 
 
 _ICE_CHARS = string.ascii_uppercase, string.ascii_lowercase, string.digits, "+/"
-_TURNED = str.maketrans("".join(_ICE_CHARS), "".join(chars[1:] + chars[:1] for chars in _ICE_CHARS))
+_TURNED = str.maketrans("".join(_ICE_CHARS), "".join(chars[::-1] for chars in _ICE_CHARS))
 
 
 def ufrag_turned(text: str) -> str:
-    """Another username fragment of the same length, another for each."""
+    """Another username fragment of the same length, another for each; what came first in their order comes last."""
     return text.translate(_TURNED)
