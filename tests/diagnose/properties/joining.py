@@ -11,7 +11,7 @@ from tests.diagnose.properties.tapes import Tape, Tapes
 def joined(tapes: Tapes, other: Tape) -> Tapes:
     """The first capture with the packets of another call among its own, at addresses that are not in it.
 
-    The other call begins when this one does.
+    The other call begins when this one does, and does not outlast it: a capture that goes on for longer knows more.
     """
     moved = Renaming(address=elsewhere(names_in((other,)).addresses, names_in(tapes).addresses)).apply((other,))[0]
     first, *rest = tapes
@@ -20,7 +20,10 @@ def joined(tapes: Tapes, other: Tape) -> Tapes:
         replace(one, time_ns=one.time_ns + shift, interface=one.interface + len(first.interfaces))
         for one in moved.packets
     ]
-    packets = sorted([*first.packets, *guests], key=lambda packet: packet.time_ns)
+    end = max(one.time_ns for one in first.packets)
+    packets = sorted(
+        [*first.packets, *(one for one in guests if one.time_ns <= end)], key=lambda packet: packet.time_ns
+    )
     return replace(first.with_packets(packets), interfaces=first.interfaces + moved.interfaces), *rest
 
 

@@ -111,12 +111,13 @@ def less(place: Place, kind: str, name: str, told: Told, whole: Told) -> Iterato
         return
     for verdict in told.verdicts:
         before = whole.find(verdict)
-        if not verdict.is_confident or before is None:
+        if not verdict.is_confident or before is None or verdict.cause in said:
             continue
         true = place.truth | ({before.cause} if before.cause else set())
         if not true and not before.works:
             continue  # nothing is known that it could contradict
         if not any(verdict.cause in generals(one, taken_away=True) for one in true):
+            said.add(verdict.cause)
             yield _violation(LESS[kind], place, name, before, verdict)
 
 

@@ -19,8 +19,8 @@ KNOWN: dict[tuple[str, str, str], str] = {
         f"{_ONE_WAY}; the refusals went the other way"
     ),
     ("nats-symmetric-turn/together", "one direction", "only from 203.0.113.5"): (
-        "only what the server sends was kept; what an agent sends to the server, its media included, is missing for that "
-        "reason and is said not to flow"
+        "only what the server sends was kept; what an agent sends to the server, its media included, is missing for "
+        "that reason and is said not to flow"
     ),
     ("ice-tcp/offerer", "snap length", "snap length 96"): (
         "without their user names the checks over UDP, which have no answer, become a session of their own, apart from "
