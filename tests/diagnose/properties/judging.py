@@ -152,7 +152,9 @@ def same(place: Place, kind: str, name: str, told: Told, whole: Told, change: Re
 
 
 def _on_ranges(before: Verdict, after: Verdict, change: Renaming) -> bool:
-    """It differs by what rests on address ranges, and says so by its confidence."""
+    """Addresses changed, it differs by what rests on their ranges, and says so by its confidence."""
+    if change.address is Renaming().address:
+        return False
     differing = [one for one in (before, after) if one.cause in ON_RANGES]
     return bool(differing) and before.state == after.state and all(one.confidence != "high" for one in differing)
 
