@@ -34,6 +34,7 @@ PLACES = (
 PIECES = (
     "first 2 s",
     "first 5 s",
+    "first 30 packets",
     "begun after 0 s",
     "begun after 2 s",
     "20% missing, seed 1",
