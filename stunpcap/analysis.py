@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stunpcap.course.beginning import find_beginning
+from stunpcap.course.connections import find_broken
 from stunpcap.course.ending import find_endings
 from stunpcap.course.in_use import find_in_use
 from stunpcap.course.liveness import find_liveness
@@ -17,6 +18,7 @@ from stunpcap.course.stages import build_stages
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.run import diagnose
 from stunpcap.ice.candidates import build_candidates, build_mappings
+from stunpcap.ice.columns import maximum_in
 from stunpcap.ice.duplicates import mark_duplicates
 from stunpcap.ice.pairs import Directed, build_pairs
 from stunpcap.ice.place import Place, find_place
@@ -27,7 +29,7 @@ from stunpcap.record import record
 from stunpcap.room import below
 from stunpcap.schema import FRAMES, LAYER
 from stunpcap.stun.defects import SENTENCES
-from stunpcap.table import MISSING, Pools, Table, empty
+from stunpcap.table import MISSING, NAT, Pools, Table, empty
 from stunpcap.turn.relays import follow_relays, mark_legs
 from stunpcap.turn.tables import allocation_table, grant_table
 from stunpcap.vantage import EXTRA, Vantage
@@ -191,9 +193,14 @@ def _course(
     live = find_liveness(correlated, directed, used, flows)
     starts = {pools.texts.number(vantage.name): vantage.first_time for vantage in vantages}
     beginning = find_beginning(correlated, agents, messages, starts)
-    return Course(
-        used, live, find_endings(directed, used, live, agents.restart_of, tables), beginning.session, beginning.agent
-    )
+    broken = find_broken(used, flows)
+    ended = find_endings(directed, used, live, agents.restart_of, tables)
+    # Whoever has said that it ends may let its connection break.
+    broken = {number: one for number, one in broken.items() if number not in ended}
+    mine = live.in_use
+    number = directed.table["session_id"][mine] - 1
+    good_until = maximum_in(number, agents.count, directed.table["last_answer_time"][mine], NAT)
+    return Course(used, live, broken, ended, good_until, beginning.session, beginning.agent)
 
 
 def _sessions_of(candidates: Table) -> dict[int, set[int]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from stunpcap.course.connections import Broken
 from stunpcap.course.ending import Ending
 from stunpcap.course.in_use import InUse, stuck
 from stunpcap.course.liveness import Liveness
@@ -34,7 +35,10 @@ class Course:
 
     used: InUse
     live: Liveness
+    broken: dict[int, Broken]
     endings: dict[int, Ending]
+    good_until: Ints
+    """For each session when a check on its pair in use was answered last; NaT if none was."""
     begin_seen: Any
     """For each session: its first checks were captured."""
     agent_begin_seen: Any
@@ -170,6 +174,7 @@ def _states(directed: Directed, course: Course, followed: Followed, count: int) 
     state[failed & ~trying & ~succeeded] = LEVEL["failed"]
     state[connected] = LEVEL["connected"]
     died = count_in(pair_session, count, course.live.dead) > 0
+    died[list(course.broken)] = True
     state[connected & died] = LEVEL["disconnected"]
     ended = np.zeros(count, np.bool_)
     ended[list(course.endings)] = True

@@ -450,6 +450,10 @@ def _dead(pairs: Table, directed: Directed, course: Course, count: int) -> Dead:
         found.until[lost] = int(live.silent_until[row])
         found.row[lost] = row
         found.first_frame[lost] = int(pairs["first_frame"][row])
+    for session in course.broken:
+        both = [2 * session, 2 * session + 1]
+        found.failed[both], found.unknown[both] = True, False
+        found.since[both] = course.good_until[session]
     return found
 
 

@@ -107,6 +107,7 @@ def _agent_silent(facts: Facts, cause: Finding, rows: Ints) -> Ruling | None:
         False,
         f"Still possible: {said}.",
         (facts.show(f"no packet of it was captured after the first check to {facts.text(dst)}", row),),
+        likely=cause.name == "relay-needed",
         decide=f"Look into the log of the agent at {facts.host(dst)}: did it get the other side's description and "
         "candidates?",
     )
@@ -192,6 +193,22 @@ def _passes_direct(facts: Facts, cause: Finding, rows: Ints) -> Ruling | None:
     return Ruling("one-way-loss", True, f"Not lost on the way there: {said}.", shown)
 
 
+def _announced(facts: Facts, cause: Finding, rows: Ints) -> Ruling | None:
+    """A server that announces an address of its inside looks like an agent without a STUN server."""
+    row = _lead(facts, rows)
+    if row < 0:
+        return None
+    dst = int(facts["pairs"]["dst"][row])
+    return Ruling(
+        "announced-address-unreachable",
+        False,
+        f"Still possible: {facts.text(dst)} is a media server's, which announces an address of its inside.",
+        (facts.show(f"all that is offered there is {facts.host(dst)}", row, int(facts["pairs"]["first_frame"][row])),),
+        likely=True,
+        decide="If it is a server: set its public address there (`nat_1_1_mapping`, `announcedIp`, `node_ip`).",
+    )
+
+
 def _roles(facts: Facts, cause: Finding, rows: Ints) -> Ruling | None:
     """Two agents that claim different roles have no conflict."""
     pairs = facts["pairs"]
@@ -208,8 +225,8 @@ RIVALS: dict[str, tuple[Rival, ...]] = {
     "one-way-loss": (_one_way_nat, _agent_silent, _credentials),
     "no-answer": (_either_direction, _agent_silent, _credentials, _symmetric),
     "one-way-nat": (_passes_direct, _credentials),
-    "relay-needed": (_symmetric, _credentials),
-    "host-only": (_credentials,),
+    "relay-needed": (_symmetric, _credentials, _agent_silent),
+    "host-only": (_announced, _credentials),
     "consent-lost": (_agent_gone,),
     "never-nominated": (_roles,),
     "icmp-rejected": (_credentials,),

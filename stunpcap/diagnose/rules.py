@@ -28,6 +28,7 @@ FAMILIES = {
     "relays": "TURN: what servers refuse",
     "rebinding": "TURN: clients that the server does not know",
     "allocations": "TURN: relays that stop relaying",
+    "connections": "TURN: connections that break",
     "relay_paths": "TURN and STUN: addresses that nobody reaches",
     "agents": "Agents that are silent, or refuse",
     "grants": "TURN: permissions and channels",

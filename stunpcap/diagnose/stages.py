@@ -24,6 +24,7 @@ ORDER: dict[str, frozenset[int]] = {
     "turn-allocation-expired": START | LATER,
     "turn-permission-missing": START | LATER,
     "turn-channel-expired": START | LATER,
+    "turn-connection-lost": LATER,
     "turn-server-lost": START | LATER,
     "ice-restart-incomplete": START | LATER | NONE,
     # The checks arrived, and somebody said what was wrong with them.

@@ -20,6 +20,8 @@ class Accepted:
     "States besides the label's."
     any_direction: bool = False
     "The right cause, and no direction or another."
+    named: tuple[str, ...] = ()
+    "What may be said besides, though the label calls it wrong."
 
 
 _RECEIVER = Accepted(
@@ -87,17 +89,47 @@ ACCEPTED: dict[str, Accepted] = {
     "agent-frozen*/*": _NOTHING_LEAVES,
     "output-dropped/*": _NOTHING_LEAVES,
     "candidates-too-late/*": Accepted(
-        ("no-answer", ""), "checks of one agent, and none of the other: why it sends none is not seen", ("none",)
+        ("no-answer", "relay-needed", ""),
+        "checks of one agent, and none of the other: why it sends none is not seen",
+        ("none",),
     ),
+    "firefox-no-candidates/*": Accepted(
+        ("no-answer", "relay-needed", ""),
+        "checks of one agent, and none of the other: why it sends none is not seen",
+        ("none",),
+    ),
+    "relay-egress-blocked/*": Accepted(
+        ("no-answer", "relay-ports-closed", "one-way-loss", "relay-needed"),
+        "whose firewall closes the relay's ports is seen at the server alone",
+        any_direction=True,
+    ),
+    "firefox-relay-ports-dropped/offerer": _BEHIND_RELAY,
+    "firefox-relay-ports-dropped/server": Accepted(
+        (), "outside the answerer's NAT the direction begins at the NAT's address", any_direction=True
+    ),
+    "firefox-dtls-large-lost/*": Accepted(
+        ("dtls-one-way",),
+        "of the large flight nothing arrives here: that others did is seen elsewhere",
+        any_direction=True,
+    ),
+    "firefox-nats-*/server": _AT_SERVER,
+    "turn-alternate/server": Accepted(("",), "the clients were sent to another server", ("none",)),
+    "janus-consent-lost/*": Accepted(
+        ("consent-lost", ""), "the direction follows from what still arrives", ("connected",), any_direction=True
+    ),
+    "colliding-networks/*": Accepted(("agent-gone", "hung-up"), "how the call ended: the other was not told"),
     "server-name-*/*": _NAME_IN_DNS,
     "turn-vanishes/*": _SERVER_AWAY,
     "turn-tls-refused/*": Accepted(
-        ("no-answer",), "TLS is not looked into: that the relay was refused in it is not told", any_direction=True
+        ("no-answer", ""),
+        "TLS is not looked into: that the relay was refused in it is not told",
+        ("none",),
+        any_direction=True,
     ),
-    "*asymmetric*/offerer": Accepted(
+    "*firefox*asymmetric*/offerer": Accepted(
         ("one-way-loss", "one-way-nat"), _BEHIND_NAT.reason, _UNTIL_THE_LAST, any_direction=True
     ),
-    "*asymmetric*/nat-a-outside": Accepted(
+    "*firefox*asymmetric*/nat-a-outside": Accepted(
         ("one-way-loss", "one-way-nat"), _BESIDE_NAT.reason, _UNTIL_THE_LAST, any_direction=True
     ),
     "firefox-asymmetric-dead/*": Accepted(
@@ -109,6 +141,7 @@ ACCEPTED: dict[str, Accepted] = {
         ("no-answer", "host-only", "announced-address-unreachable"),
         "all that the other side offers is private: that it is a server's is not known from packets",
         any_direction=True,
+        named=("host-only",),
     ),
     "janus-lite-answers-lost/*": Accepted(
         ("no-answer",), "the server's answers die before this place: silence is all there is to see", any_direction=True
@@ -124,8 +157,31 @@ ACCEPTED: dict[str, Accepted] = {
     ),
     "nat-pool/server": _AT_SERVER,
     "no-common-family/server": Accepted(("",), "at the server: of the call nothing passes", ("none",)),
-    "turn-tcp-*/answerer": _SERVER_AWAY,
-    "turn-tcp-*/server": _SERVER_AWAY,
+    "turn-tcp-*/answerer": Accepted(
+        ("consent-lost", ""), _SERVER_AWAY.reason, ("closed", "connected"), any_direction=True
+    ),
+    "turn-tcp-*/server": Accepted(
+        ("consent-lost", ""), _SERVER_AWAY.reason, ("closed", "connected"), any_direction=True
+    ),
+    "turn-tcp-*/together": Accepted(
+        ("",), "the other agent ends the call in the same moment", ("closed",), any_direction=True
+    ),
+    "turn-tcp-*/nat-a-outside": Accepted(
+        (), "outside the NAT the connection begins at the NAT's address", any_direction=True
+    ),
+    "cut-icmp-one-way/answerer": Accepted(
+        ("consent-lost",), "the router's errors go to the other side: here is silence", any_direction=True
+    ),
+    "stun-one-side/offerer": Accepted(
+        ("no-answer",), "what the answerer asked of servers does not pass here: it may have asked some"
+    ),
+    "turn-tls-refused/server": _AT_SERVER,
+    "stale-credentials-libjuice/*": Accepted(
+        ("credentials-mismatch",),
+        "the agent that gave up last has its last two checks refused: its peer had closed its port",
+        any_direction=True,
+        named=("icmp-rejected",),
+    ),
     "vpn-*/offerer": _SIDE_WAY,
     "vpn-*/answerer": _SIDE_WAY,
     "vpn-*/offerer-vpn": _INTO_VPN,

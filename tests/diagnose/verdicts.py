@@ -109,7 +109,8 @@ def said(scenario: str, vantage: str) -> Said:
 def judge(scenario: str, vantage: str) -> Verdict:
     """Compare what was said with the label."""
     wanted, told = label(scenario), said(scenario, vantage)
-    named = frozenset(one["name"] for one in told.findings if one["part"] not in ("ruled-out", "possible"))
+    said_so = [one for one in told.findings if one["part"] not in ("ruled-out", "possible")]
+    named = frozenset(one["name"] for one in said_so)
     errors = frozenset(one["name"] for one in told.findings if one["severity"] == "error")
     direction = _direction(wanted["nodes"], told)
     state_ok = told.state == wanted["state"] or told.state in AFTER.get(wanted["state"], ())
@@ -119,7 +120,9 @@ def judge(scenario: str, vantage: str) -> Verdict:
         root_ok = told.state == "closed" and bool(named & set(ENDS))
     direction_ok = not wanted["direction"] or wanted["root_cause"] in ENDS or direction == wanted["direction"]
     quiet_ok = bool(wanted["root_cause"]) or not errors
-    never = named & (set(wanted["never"]) - (set(ENDS) if told.state == "closed" else set()))
+    # What is said to be a guess is not said wrongly.
+    claimed = {one["name"] for one in said_so if one["confidence"] != "low"}
+    never = claimed & (set(wanted["never"]) - (set(ENDS) if told.state == "closed" else set()))
     off = [
         text
         for ok, text in (
@@ -136,7 +139,7 @@ def judge(scenario: str, vantage: str) -> Verdict:
         allowed = _allowed(scenario, vantage)
         fine = (
             allowed is not None
-            and not never
+            and not never - set(allowed.named)
             and (root_ok or told.root_cause in allowed.causes)
             and (state_ok or told.state in allowed.states)
             and (quiet_ok or told.root_cause in allowed.causes)

@@ -163,6 +163,12 @@ def _loss(facts: Facts, checks: Checks, row: int, heard: int) -> _Loss:
         return _Loss(
             session, row, src, dst, len(answered) >= PROOF, last_sent - last_good, last_good, said, evidence, closed
         )
+    if heard - last_good >= QUIET:
+        evidence.append(
+            facts.show(f"packets from {ends[1]} still arrive for {seconds(heard - last_good)} after that", row)
+        )
+        said = f"Checks from {ends[0]} to {ends[1]} have no response any more, while packets from there still arrive"
+        return _Loss(session, row, src, dst, False, last_sent - last_good, last_good, said, evidence, closed)
     if len(theirs) > len(answered) and len(theirs) >= 2:
         said = f"Checks between {ends[0]} and {ends[1]} have no answer in either direction any more"
         return _Loss(session, row, MISSING, MISSING, False, last_sent - heard, heard, said, evidence, closed)

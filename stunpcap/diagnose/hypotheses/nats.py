@@ -11,7 +11,7 @@ import numpy as np
 
 from stunpcap.diagnose import advice
 from stunpcap.diagnose.facts import Facts, Mask, groups
-from stunpcap.diagnose.finding import ERROR, INFERRED, SEEN, WARNING, Hit
+from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SEEN, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import checks, frames_of, unanswered
 from stunpcap.schema import OUTCOME, TRANSACTION_KIND
@@ -104,7 +104,8 @@ def one_way_nat(facts: Facts) -> Iterator[Hit]:
             f"ICE must discard it (RFC 8445 section 7.2.5.2.1). {end}{alone}",
             evidence=evidence,
             advice=() if working else _mend(facts, here, asked, seen, tried, arrived > 0),
-            ground=SEEN if arrived else INFERRED,
+            # Where another pair carries the call, a host with several addresses looks the same.
+            ground=GUESS if working else SEEN if arrived else INFERRED,
             severity=WARNING if working else ERROR,
             session=session,
             pair=int(pairs["pair_id"][back if back >= 0 else in_named]) if max(back, in_named) >= 0 else MISSING,

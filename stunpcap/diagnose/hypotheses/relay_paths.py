@@ -46,7 +46,7 @@ def relay_ports_closed(facts: Facts) -> Iterator[Hit]:
     """
     pairs, icmp = facts["pairs"], facts["icmp"]
     target = facts.is_relayed[pairs["dst"]] & (pairs["carrier"] == PLAIN) & facts.is_server[pairs["dst"]]
-    speaks = pick(pairs["requests_sent"], facts.reverse, 0) >= SOME
+    speaks = pick(pairs["transmissions"], facts.reverse, 0) >= SOME
     forwarded = np.isin(pairs["dst"], pairs["dst"][target & ~_silent(facts)])
     closed = target & _silent(facts) & speaks & ~forwarded & facts.in_session("pairs", facts.not_working)
     for rows in groups(closed, pairs["session_id"], facts.side):

@@ -28,6 +28,7 @@ from stunpcap.diagnose.turn_requests import (
 from stunpcap.ice.columns import Ints
 from stunpcap.sorting import among
 from stunpcap.stun.registry import ERROR_BY_CODE
+from stunpcap.table import MISSING
 
 AGAIN = 5 * SECOND
 """A nonce that is stale again so soon after the server gave it was never good."""
@@ -212,7 +213,8 @@ def _refused(facts: Facts, requests: Requests, case: Case, code: int) -> Hit:
         ),
         advice=servers.refused(code, server, alternate),
         ground=SAID,
-        severity=requests.harm(case),
+        # Where else the client went may not pass here.
+        severity=WARNING if code == TRY_ALTERNATE and case.session == MISSING else requests.harm(case),
         session=case.session,
         src=int(table["src"][lead]),
         dst=case.server,

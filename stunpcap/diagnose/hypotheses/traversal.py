@@ -269,6 +269,7 @@ def _offered_own_only(facts: Facts) -> Iterator[Hit]:
             f"{facts.text(int(pairs['dst'][lead]))}{others(facts, rows)}.",
             evidence=[unanswered(facts, row) for row in rows[:3].tolist()],
             advice=advice.stun_server(f"then agent {whom} offers the address that it is seen as from outside"),
+            rows=tuple(rows.tolist()),
             # In a closed network private addresses may be routed; a sender at a public one reaches none of them.
             ground=GUESS if private[pairs["src"][lead]] else RANGE,
             severity=ERROR,
