@@ -32,7 +32,19 @@ PROMISED = {
     "flows": "vantage src dst transport packets bytes stun dtls rtp rtcp channel other first_time last_time",
 }
 """Columns that keep their names and meaning, whatever is added."""
-MOMENTS = ("start", "end", "started", "finished", "requested", "created", "refreshed", "expires", "ended")
+MOMENTS = (
+    "start",
+    "end",
+    "started",
+    "finished",
+    "requested",
+    "created",
+    "refreshed",
+    "expires",
+    "ended",
+    "since",
+    "until",
+)
 
 
 @every_column

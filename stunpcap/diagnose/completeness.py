@@ -15,12 +15,14 @@ from stunpcap.diagnose.finding import GUESS, HIGH, INFERRED, LOW, MEDIUM, SILENC
 from stunpcap.ice.columns import Ints, count_in, find, group
 from stunpcap.ice.transactions import OUT
 from stunpcap.record import record
+from stunpcap.schema import PLACE
 
-EDGE = 2 * SECOND
+EDGE = SECOND // 2
 """Answers so soon after the beginning may be to requests from before it."""
-MISSED = 3
+MISSED = 2
 """Answers without requests in the middle of a capture, from which on packets were missed."""
-SHARE = 0.02
+LOST = 10
+SHARE, MUCH = 0.02, 0.1
 """The part of all answers that lack their request, or of the other way about, from which on silence tells little."""
 
 
@@ -64,6 +66,25 @@ class Completeness:
         return found
 
     @functools.cached_property
+    def gaps(self) -> dict[int, tuple[int, int]]:
+        """Capture -> RTP packets that its own host must have sent and that it lacks, and all that it must have sent.
+
+        What is captured at its sender cannot have been lost on the way: a gap in the sequence numbers is the capture's.
+        """
+        facts = self.facts
+        streams, host = facts["streams"], facts.host_of
+        found: dict[int, tuple[int, int]] = {}
+        for number, place in facts.places.items():
+            if place.place != PLACE.index("endpoint"):
+                continue
+            mine = (streams["vantage"] == number) & (streams["expected"] > 0)
+            mine &= np.isin(host[streams["src"]], list(place.local))
+            sent, seen = int(streams["expected"][mine].sum()), int(streams["packets"][mine].sum())
+            if sent - seen >= LOST and sent - seen >= SHARE * sent:
+                found[number] = sent - seen, sent
+        return found
+
+    @functools.cached_property
     def one_direction(self) -> dict[int, OneDirection]:
         """Captures that hold one direction only of all that carries STUN, though the other existed."""
         facts = self.facts
@@ -104,7 +125,8 @@ class Completeness:
         number = self.facts.pools.texts.number(vantage)
         if number in self.one_direction:
             return LOW
-        if number in self.orphans:
-            missing, all_ = self.orphans[number]
-            return LOW if missing >= 0.1 * all_ else MEDIUM
+        for lacking in (self.orphans, self.gaps):
+            if number in lacking:
+                missing, all_ = lacking[number]
+                return LOW if missing >= MUCH * all_ else MEDIUM
         return HIGH

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stunpcap.diagnose.facts import Facts, Mask
+from stunpcap.diagnose.addresses import Mask
+from stunpcap.diagnose.facts import Facts
 from stunpcap.ice.columns import Ints, translate
 from stunpcap.ice.transactions import OUT
 from stunpcap.record import record

@@ -17,7 +17,7 @@ import numpy as np
 from stunpcap.course.ending import STILL
 from stunpcap.diagnose.completeness import Completeness
 from stunpcap.diagnose.facts import SECOND, Facts
-from stunpcap.diagnose.finding import CEILING, HIGH, LOW, MEDIUM, SAID, Evidence, Finding, Hit
+from stunpcap.diagnose.finding import CEILING, HIGH, LOW, SAID, Evidence, Finding, Hit
 from stunpcap.diagnose.stages import EXPLAINS
 from stunpcap.diagnose.symptom import CHECKS, GRACE, ICE, Symptom, Symptoms
 from stunpcap.diagnose.wording import seconds
@@ -26,10 +26,9 @@ from stunpcap.table import MISSING, NAT
 
 MOST, SOME = 0.6, 0.25
 """Shares of what failed."""
-FEW, SEVERAL = 8, 3
-"""Transmissions without an answer: fewer are hardly evidence."""
-SOON, PATIENT = 2 * SECOND, 8 * SECOND
-"""Agents that have another pair stop checking this one within a few seconds."""
+FEW, PATIENT = 8, 8 * SECOND
+"""Transmissions without an answer, and the time that they took: less is hardly evidence.  Agents that have another pair
+stop checking this one within a few seconds."""
 
 
 class Result(enum.Enum):
@@ -176,6 +175,4 @@ class Trial:
         at = np.array(rows)
         tries = int(pairs["transmissions"][at].sum())
         lasted = int(pairs["last_time"][at].max() - pairs["first_time"][at].min())
-        if tries < SEVERAL or lasted < SOON:
-            return LOW
-        return MEDIUM if tries < FEW or lasted < PATIENT else HIGH
+        return LOW if tries < FEW or lasted < PATIENT else HIGH

@@ -9,8 +9,9 @@ import functools
 
 import numpy as np
 
+from stunpcap.diagnose.addresses import Mask
 from stunpcap.diagnose.clients import Case, harm_to_gathering, harm_to_relay
-from stunpcap.diagnose.facts import Facts, Mask
+from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.finding import WARNING
 from stunpcap.ice.columns import Ints, find, pick
 from stunpcap.schema import CLASS, INTEGRITY

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from stunpcap.diagnose.facts import Facts
 from stunpcap.diagnose.finding import ERROR, GUESS, HIGH, INFO, LOW, MEDIUM, WARNING, Evidence, Finding, Hit
+from stunpcap.diagnose.hypotheses.paths import unexplained
 from stunpcap.diagnose.rivals import Ruling, rivals_of
 from stunpcap.diagnose.stages import BESIDE, ENDS, FALLBACK, RANK
 from stunpcap.diagnose.symptom import Symptoms
@@ -57,8 +60,14 @@ def decide(facts: Facts, findings: Sequence[Finding]) -> tuple[list[Finding], di
         if finding.name in ENDS and finding.severity == WARNING and finding.hit.session not in passed:
             finding.part = CAUSE
             causes[finding.hit.session] = finding
+    for session in np.flatnonzero(facts.session_is("failed")).tolist():
+        if session + 1 not in passed:
+            alone = Finding(FALLBACK, ERROR, unexplained(facts, session + 1), CAUSE, LOW)
+            result = [one for one in result if (one.name, one.hit.session) != (FALLBACK, session + 1)]
+            result.append(alone)
+            causes[session + 1] = alone
     for session, candidates in passed.items():
-        cause, tried = min(candidates, key=_rank)
+        cause, tried = min(candidates, key=rank)
         causes[session] = cause
         cause.part = CAUSE
         for finding, _ in candidates:
@@ -72,7 +81,7 @@ def decide(facts: Facts, findings: Sequence[Finding]) -> tuple[list[Finding], di
     return result, causes
 
 
-def _rank(one: tuple[Finding, Tried]) -> tuple[bool, bool, int, int]:
+def rank(one: tuple[Finding, Tried]) -> tuple[bool, bool, int, int]:
     """What is little more than a guess last; then what explains most; then the order of explanation."""
     finding, tried = one
     guess = finding.hit.ground is GUESS

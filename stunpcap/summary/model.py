@@ -16,6 +16,7 @@ from typing import Any
 from stunpcap.record import record
 from stunpcap.summary.findings import Found
 from stunpcap.summary.model_captures import Capture, Damage
+from stunpcap.summary.model_stages import Stage
 
 
 @record
@@ -95,23 +96,6 @@ class Agent:
     "Addresses without ports that its candidates have, as far as checks tell."
     captured_at: tuple[str, ...]
     "Captures that were taken at this agent."
-
-
-@record
-class Stage:
-    """One stage of a session: a row of the frame `stages`."""
-
-    stage: str
-    agent: str
-    src: str | None
-    dst: str | None
-    status: str
-    since: str | None
-    until: str | None
-    vantage: str | None
-    first_frame: int | None
-    last_frame: int | None
-    why: str
 
 
 @record

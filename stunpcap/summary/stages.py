@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from stunpcap.summary.columns import bounds, from_columns, split
-from stunpcap.summary.model import Stage
+from stunpcap.summary.model_stages import Stage
 from stunpcap.summary.words import clock
 from stunpcap.table import Table
 

@@ -51,8 +51,17 @@ def lab(*names: str) -> Trace:
 
 
 def found(trace: Trace, name: str) -> list[dict[str, Any]]:
-    """The findings of a name."""
-    return [one for one in trace.table("findings").records() if one["name"] == name]
+    """The findings of a name; what was considered and ruled out, or is still possible, is none."""
+    return [
+        one
+        for one in trace.table("findings").records()
+        if one["name"] == name and one["part"] not in ("ruled-out", "possible")
+    ]
+
+
+def considered(trace: Trace, part: str) -> list[str]:
+    """Names of what is `ruled-out`, or still `possible`."""
+    return [one["name"] for one in trace.table("findings").records() if one["part"] == part]
 
 
 def only(trace: Trace, name: str) -> dict[str, Any]:

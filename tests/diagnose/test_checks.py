@@ -64,14 +64,25 @@ def test_a_wrong_fragment_is_named_with_the_right_one() -> None:
     assert all("192.168.10.20:51347" in hit["advice"] and "told a wrong" in hit["advice"] for hit in (one, other))
 
 
-@pytest.mark.rule("bad-credentials", "fires")
+@pytest.mark.rule("credentials-mismatch", "fires")
+@pytest.mark.rule("bad-credentials", "near miss")
 def test_a_wrong_fragment_without_any_answer() -> None:
     """Agents that drop such checks in silence: the two names for one agent tell."""
     trace = call(checks("A > B", "a", user="x:a"), checks("B > A", "b", user="a:b"))
-    assert causes(trace)[0] == "bad-credentials"
-    one = found(trace, "bad-credentials")[0]
+    assert set(causes(trace)) == {"credentials-mismatch"} and not found(trace, "bad-credentials")
+    one = found(trace, "credentials-mismatch")[0]
     assert "they name it x, and it calls itself b" in one["summary"]
     assert one["confidence"] == "medium"
+
+
+@pytest.mark.rule("credentials-mismatch", "quiet")
+def test_names_that_fit_are_no_mismatch() -> None:
+    assert not found(call(checks("A > B", "a"), checks("B > A", "b", user="a:b")), "credentials-mismatch")
+
+
+@pytest.mark.rule("credentials-mismatch", "near miss")
+def test_who_says_so_with_401_needs_no_guess() -> None:
+    assert not found(lab("wrong-ufrag/offerer"), "credentials-mismatch")
 
 
 @pytest.mark.rule("bad-credentials", "fires")
@@ -272,12 +283,15 @@ def test_messages_that_were_cut_may_have_lost_the_nomination() -> None:
 
 
 @pytest.mark.rule("never-nominated", "near miss")
-def test_consent_of_a_session_that_was_up_before_is_a_guess() -> None:
+def test_consent_of_a_session_that_was_up_before_shows_the_pair_in_use() -> None:
     late = (
         checks("A > B", "a", 9, every=5, answer=GOOD_A, and_="controlling"),
         checks("B > A", "b", 9, start=2, every=5, user="a:b", answer=GOOD_B, and_="controlled"),
     )
-    assert only(call(*late, end=60), "never-nominated")["confidence"] == "low"
+    trace = call(*late, end=60)
+    assert not found(trace, "never-nominated")
+    session = next(trace.table("sessions").records())
+    assert (session["state"], session["selected_by"]) == ("connected", "consent")
 
 
 def snapped(capture: bytes, size: int) -> bytes:
@@ -504,7 +518,7 @@ def client(number: int) -> str:
     ("name", "lines"),
     [
         ("bad-credentials", ("0 C > S request a user=sN:N prio=1", "0.1 S > C error a code=401")),
-        ("bad-credentials", ("0 C > S request a user=xN:N prio=1", "0 S > C request b user=N:sN prio=1",
+        ("credentials-mismatch", ("0 C > S request a user=xN:N prio=1", "0 S > C request b user=N:sN prio=1",
                              "1 C > S request c user=xN:N prio=1", "1 S > C request d user=N:sN prio=1")),
         ("bad-request", ("0 C > S request a user=sN:N prio=1", "0.1 S > C error a code=420 unknown=0024")),
         ("role-conflict", ("0 C > S request a user=sN:N prio=1 controlling", "0.1 S > C error a code=487")),

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import servers
+from stunpcap.diagnose.addresses import Mask
 from stunpcap.diagnose.clients import at_client, clients_said, harm_to_relay, relay_cases, relay_said, seen
-from stunpcap.diagnose.facts import SECOND, Facts, Mask
+from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import ERROR, SAID, SEEN, SILENCE, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.turn_requests import MISMATCH, STALE, Requests, code_words, method_words

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stunpcap.diagnose.addresses import Mask
 from stunpcap.diagnose.completeness import Completeness
 from stunpcap.diagnose.exchanges import checks_of, start_at
-from stunpcap.diagnose.facts import SECOND, Facts, Mask
+from stunpcap.diagnose.facts import SECOND, Facts
 from stunpcap.diagnose.finding import INFERRED, INFO, SEEN, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
@@ -82,26 +83,31 @@ def missing_packets(facts: Facts) -> Iterator[Hit]:
     What to try: capture again with a larger buffer (`tcpdump -B 16384`, `dumpcap -B 64`), a filter, or
     elsewhere.
     """
-    table = facts["transactions"]
-    for vantage, (missing, all_) in Completeness(facts).orphans.items():
-        rows = np.flatnonzero((table["outcome"] == OUT["orphan"]) & (table["vantage"] == vantage))
+    complete, table = Completeness(facts), facts["transactions"]
+    starts = dict(zip(*(facts["vantages"][name].tolist() for name in ("vantage", "first_time")), strict=True))
+    for vantage in sorted({*complete.orphans, *complete.gaps}):
+        said, shown = [], []
+        if vantage in complete.orphans:
+            missing, all_ = complete.orphans[vantage]
+            said.append(f"{missing:,} of {many(all_, 'answer')} are to requests that were not captured")
+            rows = np.flatnonzero((table["outcome"] == OUT["orphan"]) & (table["vantage"] == vantage))
+            frames = table["response_frame"][rows[:SHOWN]].tolist()
+            shown.append(facts.shown_in(f"{many(missing, 'answer')} without a captured request", vantage, *frames))
+        if vantage in complete.gaps:
+            missing, all_ = complete.gaps[vantage]
+            said.append(f"{missing:,} of {many(all_, 'RTP packet')} that its own host sent are missing")
+            shown.append(facts.shown_in("gaps in sequence numbers of what was captured at its sender", vantage))
         yield Hit(
-            summary=f"{facts.name_of(vantage)} lacks packets: {missing:,} of {many(all_, 'answer')} in its middle are "
-            "to requests that were not captured. What seems to have no response may have had one.",
-            evidence=(
-                facts.shown_by(
-                    f"{many(missing, 'answer')} without a captured request",
-                    "transactions",
-                    int(rows[0]),
-                    *table["response_frame"][rows[:SHOWN]].tolist(),
-                ),
-            ),
+            summary=f"{facts.name_of(vantage)} lacks packets: {'; '.join(said)}. What seems to have no response may "
+            "have "
+            "had one.",
+            evidence=shown,
             advice=(
                 "Capture again with a larger buffer (tcpdump -B 16384, dumpcap -B 64), or a filter that keeps UDP and "
                 "ICMP only.",
             ),
             ground=SEEN,
-            time=int(table["first_time"][rows[0]]),
+            time=starts[vantage],
         )
 
 

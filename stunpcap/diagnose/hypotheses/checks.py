@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from stunpcap.diagnose import advice
+from stunpcap.diagnose.addresses import Mask
 from stunpcap.diagnose.exchanges import (
     Checks,
     Index,
@@ -22,7 +23,7 @@ from stunpcap.diagnose.exchanges import (
     message_in,
     most_common,
 )
-from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
+from stunpcap.diagnose.facts import SECOND, Facts, groups
 from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SAID, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.ice.columns import Ints, find, group, pick

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from stunpcap.course.ending import STILL
 from stunpcap.diagnose import advice
+from stunpcap.diagnose.addresses import Mask
 from stunpcap.diagnose.advice import Steps
 from stunpcap.diagnose.exchanges import Checks, Index, checks_at, checks_of, end_at, frames_of, succeeded_by
-from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
+from stunpcap.diagnose.facts import SECOND, Facts, groups
 from stunpcap.diagnose.finding import ERROR, INFERRED, SEEN, SILENCE, WARNING, Evidence, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds
@@ -80,7 +82,7 @@ def consent_lost(facts: Facts) -> Iterator[Hit]:
     for number, found in sorted(losses.items()):
         loss = _put_together(facts, found)
         after = restarted.get(number)
-        if after is not None and int(sessions["start"][after - 1]) <= loss.last_heard + SECOND:
+        if after is not None and int(sessions["start"][after - 1]) <= loss.last_heard + STILL:
             continue  # the old generation was left, as it should be
         mended = after is not None and bool(connected[after - 1])
         good = int(loss.last_heard - sessions["start"][number - 1])

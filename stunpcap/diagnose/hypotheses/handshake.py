@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import advice
+from stunpcap.diagnose.addresses import Mask
 from stunpcap.diagnose.advice import Steps
 from stunpcap.diagnose.exchanges import end_at, frames_of, tagged
-from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
+from stunpcap.diagnose.facts import SECOND, Facts, groups
 from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SEEN, SILENCE, WARNING, Evidence, Ground, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import advice
-from stunpcap.diagnose.facts import Facts, Mask, groups
+from stunpcap.diagnose.addresses import Mask
+from stunpcap.diagnose.facts import Facts, groups
 from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, SEEN, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import checks, frames_of, unanswered

@@ -142,9 +142,9 @@ def no_answer(facts: Facts) -> Iterator[Hit]:
     count = len(facts["sessions"])
     silent = (
         pairs["responses_received"] + pairs["errors_received"] + pairs["icmp_received"] + pairs["other_address"] == 0
-    )
+    ) | facts.refused_late
     lively = count_in(number, count, ~silent | (pairs["requests_sent"] == 0)) > 0
-    tried = count_in(number, count, silent & facts.in_vain) > 0
+    tried = count_in(number, count, silent & (facts.in_vain | facts.refused_late)) > 0
     both = (count_in(number, count, facts.side == 0) > 0) & (count_in(number, count, facts.side == 1) > 0)
     dead = facts.in_session("pairs", ~lively & tried & facts.not_working)
     for rows in groups(dead, pairs["session_id"]):
@@ -181,6 +181,27 @@ def no_answer(facts: Facts) -> Iterator[Hit]:
             pair=int(pairs["pair_id"][lead]),
             time=int(pairs["first_time"][rows].min()),
         )
+
+
+def unexplained(facts: Facts, session: int) -> Hit:
+    """For a session that failed and that no hypothesis explains: what is certain, and no more."""
+    pairs = facts["pairs"]
+    rows = np.flatnonzero((pairs["session_id"] == session) & (pairs["requests_sent"] > 0))
+    rows = rows if len(rows) else np.flatnonzero(pairs["session_id"] == session)
+    lead = foremost(facts, rows)
+    return Hit(
+        summary=f"No pair works: {checks(int(pairs['requests_sent'][rows].sum()))}, the most of them "
+        f"{way(facts, lead)}. "
+        "What was captured does not tell why.",
+        evidence=[unanswered(facts, lead)],
+        advice=advice.capture_next(
+            facts.host(int(pairs["dst"][lead])), "from before the call begins, with the full length of packets"
+        ),
+        ground=GUESS,
+        session=session,
+        pair=int(pairs["pair_id"][lead]),
+        time=int(pairs["first_time"][lead]),
+    )
 
 
 @rule("icmp-rejected", ERROR, "RFC 8445 section 7.2.5.2.2", "RFC 792", "RFC 1812 section 5.2.7.1")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from stunpcap.diagnose.addresses import Mask
 from stunpcap.diagnose.exchanges import Checks, at_one_place, checks_at, checks_of, end_at, frames_of
-from stunpcap.diagnose.facts import SECOND, Facts, Mask, groups
+from stunpcap.diagnose.facts import SECOND, Facts, groups
 from stunpcap.diagnose.finding import GUESS, INFERRED, INFO, SEEN, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import seconds

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from stunpcap.diagnose import advice
-from stunpcap.diagnose.facts import Facts, Mask, groups
+from stunpcap.diagnose.addresses import Mask
+from stunpcap.diagnose.facts import Facts, groups
 from stunpcap.diagnose.finding import ERROR, GUESS, INFERRED, INFO, RANGE, SEEN, SILENCE, WARNING, Hit
 from stunpcap.diagnose.rules import rule
 from stunpcap.diagnose.wording import agent, checks, foremost, others, unanswered, way
