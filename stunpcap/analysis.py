@@ -254,6 +254,7 @@ def _vantages(
             "bytes": np.array([vantage.captured_bytes for vantage in vantages]),
             "first_time": np.array([vantage.first_time for vantage in vantages]),
             "last_time": np.array([vantage.last_time for vantage in vantages]),
+            "dropped": np.array([MISSING if vantage.dropped is None else vantage.dropped for vantage in vantages]),
             "stun_messages": np.array([len(vantage.messages) for vantage in vantages]),
             "link_types": pools.texts.numbers(", ".join(vantage.link_types) for vantage in vantages),
             "place": np.array([place.place for place in found]),

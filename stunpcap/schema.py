@@ -900,6 +900,12 @@ FRAMES: dict[str, tuple[Column, ...]] = {
         Column("bytes", Kind.COUNT, "captured bytes"),
         _FIRST,
         _LAST,
+        Column(
+            "dropped",
+            Kind.INTEGER,
+            "packets that were dropped while capturing, as a pcapng says itself (interface statistics, drop counts of "
+            "packets); missing if the file does not say",
+        ),
         Column("stun_messages", Kind.COUNT, "STUN messages found, quoted ones not counted"),
         Column("link_types", Kind.TEXT, "link types of its interfaces"),
         Column("place", Kind.CATEGORY, "where it was taken: at an endpoint of the calls, or between them", PLACE),

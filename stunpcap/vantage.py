@@ -52,6 +52,8 @@ class Origin(Protocol):
     def defects(self) -> Sequence[Defect]: ...
     @property
     def comments(self) -> dict[int, list[str]]: ...
+    @property
+    def dropped(self) -> int | None: ...
 
 
 @record
@@ -116,6 +118,8 @@ class Vantage:
     """IP packets of other protocols than UDP and TCP."""
     not_ip: dict[str, int]
     """Packets of link layers that are not IP, by name."""
+    dropped: int | None = None
+    """Packets dropped while capturing, as the file says."""
 
 
 def read_vantage(
@@ -195,6 +199,7 @@ def assemble(capture: Origin, kept: Datagrams, name: str, pools: Pools) -> Vanta
         ethertypes=kept.ethertypes,
         protocols=kept.protocols,
         not_ip=kept.not_ip,
+        dropped=capture.dropped,
     )
 
 

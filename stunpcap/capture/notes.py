@@ -22,6 +22,10 @@ class Notes:
     comments: dict[int, list[str]] = field(default_factory=dict)
     frame: int = 0
     """Frames handed on so far, which is the number of the last one."""
+    drops: dict[int, int] = field(default_factory=dict)
+    """Packets that each interface's statistics say were dropped, up to the last ones read."""
+    lost: int = -1
+    """Packets that packets say were lost before them; -1 as long as none says anything."""
     _told: set[str] = field(default_factory=set)
     _characters: int = 0
 
@@ -35,6 +39,16 @@ class Notes:
             problem = "further defects of this file are not listed"
         if len(self.defects) <= MOST_DEFECTS:
             self.defects.append(Defect(offset, self.frame if frame is None else frame, problem))
+
+    @property
+    def dropped(self) -> int | None:
+        """Packets that were dropped while capturing, as the file says; None if it says nothing.
+
+        Statistics and packets say it each in their own way of the same packets.
+        """
+        if not self.drops and self.lost < 0:
+            return None
+        return max(sum(self.drops.values()), self.lost)
 
     def comment(self, frame: int, text: str, offset: int) -> None:
         """Keep a comment on a frame, or with frame 0 on the capture."""

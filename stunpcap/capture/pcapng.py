@@ -26,14 +26,17 @@ MAGIC = b"\x0a\x0d\x0d\x0a"
 ORDERS = {b"\x1a\x2b\x3c\x4d": True, b"\x4d\x3c\x2b\x1a": False}
 """Byte-order magics: whether the section is big-endian."""
 
-SECTION_HEADER, INTERFACE, OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
+SECTION_HEADER, INTERFACE, OLD_PACKET, SIMPLE_PACKET, STATISTICS, ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 5, 6
 FRAMES_WITHOUT_PACKET = (9, 0xBAD, 0x4000_0BAD, 0x204, 0x208, 0x216, 0x217, 0x221, 0x222)
 """systemd journal, custom, and Sysdig event blocks: Wireshark lists them among the packets."""
 IF_NAME, IF_DESCRIPTION, IF_TSRESOL, IF_TSOFFSET = 2, 3, 9, 14
+EPB_DROPCOUNT, ISB_IFDROP, ISB_OSDROP = 4, 5, 7
 
 MOST_INTERFACES = 1 << 16
+MOST_DROPPED = 1 << 48
+"""Whoever says more does not know."""
 
-SECTION, NEW_INTERFACE, NO_PACKET, NO_INTERFACE, TRAILER, SHORT = 10, 11, 12, 13, 14, 15
+SECTION, NEW_INTERFACE, NO_PACKET, NO_INTERFACE, TRAILER, SHORT, COUNTS = 10, 11, 12, 13, 14, 15, 16
 """Further codes with which the walk stops."""
 
 
@@ -64,6 +67,9 @@ class PcapngReader:
             )  # fmt: skip
             if code == NEW_INTERFACE and len(notes.interfaces) < MOST_INTERFACES:
                 self._interface(value)
+                continue
+            if code == COUNTS:
+                self._statistics(value)
                 continue
             if len(rows):
                 yield self._hand_on()
@@ -166,6 +172,18 @@ class PcapngReader:
         notes.interfaces.append(Interface(linktype, snaplen, name, description))
         window.at += length
 
+    def _statistics(self, length: int) -> None:
+        """Take what the statistics at the cursor say of packets that were dropped; they count from the beginning on."""
+        window = self._window
+        which = word(window.data, window.at + 8, self._big) if length >= 24 else MOST_INTERFACES
+        if which < len(self._notes.interfaces) - self._base:
+            found = self._options(window.at + 20, window.at + length - 4, 0)
+            told = [found[code] for code in (ISB_IFDROP, ISB_OSDROP) if len(found.get(code, b"")) == 8]
+            if told:
+                count = sum(int.from_bytes(value, "big" if self._big else "little") for value in told)
+                self._notes.drops[self._base + which] = min(count, MOST_DROPPED)
+        window.at += length
+
     def _options(self, at: int, end: int, frame: int) -> dict[int, bytes]:
         """The last of each option between two places of the buffer; comments are noted for the frame."""
         window, notes = self._window, self._notes
@@ -198,7 +216,11 @@ class PcapngReader:
         for row in np.flatnonzero(look):
             at = int(rows.offset[pending][row])
             after = at + int(rows.caplen[pending][row]) + -int(rows.caplen[pending][row]) % 4
-            self._options(after, at + int(look[row]), notes.frame + 1 + int(row))
+            found = self._options(after, at + int(look[row]), notes.frame + 1 + int(row))
+            lost = found.get(EPB_DROPCOUNT, b"")
+            if len(lost) == 8:
+                count = int.from_bytes(lost, "big" if self._big else "little")
+                notes.lost = min(max(0, notes.lost) + count, MOST_DROPPED)
         return rows.hand_on(window, notes)
 
 
@@ -212,6 +234,7 @@ def walk(  # type: ignore[no-untyped-def]
     `high` and `low` are the halves of the time stamp (high is -1 without one); `look` is how far from the packet's
     first byte the options end that Python should see, 0 if there is nothing to see.
     """
+    quiet = True
     while row < room:
         if at + 12 > end:
             return at, row, NEED, 12
@@ -255,6 +278,10 @@ def walk(  # type: ignore[no-untyped-def]
                     look[row] = stop - (at + 28)
                 if size > stop - here:
                     break
+                # Drop counts of zero say something once, and are not worth a look each time.
+                if code == 4 and size == 8 and (quiet or word(data, here, big) + word(data, here + 4, big)):
+                    quiet = False
+                    look[row] = stop - (at + 28)
                 if code == 2 and size == 4:
                     flags = word(data, here, big) % 4
                     direction[row] = flags if flags < 3 else 0
@@ -278,6 +305,8 @@ def walk(  # type: ignore[no-untyped-def]
             if length < 20:
                 return at, row, BAD, length
             return at, row, NEW_INTERFACE, length
+        elif kind == STATISTICS:
+            return at, row, COUNTS, length
         elif kind in FRAMES_WITHOUT_PACKET:
             return at, row, NO_PACKET, length
         else:

@@ -67,6 +67,11 @@ class Capture:
         """Comments by frame number; under 0 those on sections and interfaces."""
         return self._notes.comments
 
+    @property
+    def dropped(self) -> int | None:
+        """Packets dropped while capturing, as the file says so far; None if it says nothing."""
+        return self._notes.dropped
+
     def blocks(self) -> Iterator[Block]:
         """The packets in their order, in blocks; never raises for what is in the file, see `defects`.
 

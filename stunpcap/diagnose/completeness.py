@@ -85,6 +85,13 @@ class Completeness:
         return found
 
     @functools.cached_property
+    def dropped(self) -> dict[int, tuple[int, int]]:
+        """Capture -> packets that it says itself were dropped, and all that it would hold."""
+        table = self.facts["vantages"]
+        columns = (table[name].tolist() for name in ("vantage", "dropped", "packets"))
+        return {number: (lost, lost + held) for number, lost, held in zip(*columns, strict=True) if lost > 0}
+
+    @functools.cached_property
     def one_direction(self) -> dict[int, OneDirection]:
         """Captures that hold one direction only of all that carries STUN, though the other existed."""
         facts = self.facts
@@ -125,7 +132,7 @@ class Completeness:
         number = self.facts.pools.texts.number(vantage)
         if number in self.one_direction:
             return LOW
-        for lacking in (self.orphans, self.gaps):
+        for lacking in (self.orphans, self.gaps, self.dropped):
             if number in lacking:
                 missing, all_ = lacking[number]
                 return LOW if missing >= MUCH * all_ else MEDIUM

@@ -42,6 +42,7 @@ class Found:
     interfaces: list[Interface] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
     comments: dict[int, list[str]] = field(default_factory=dict)
+    dropped: int | None = None
 
 
 class Feeder:

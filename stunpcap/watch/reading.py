@@ -35,6 +35,7 @@ class _Origin:
     interfaces: list[Interface] = field(default_factory=list)
     defects: list[Defect] = field(default_factory=list)
     comments: dict[int, list[str]] = field(default_factory=dict)
+    dropped: int | None = None
 
 
 class Reading:
@@ -124,5 +125,6 @@ class Reading:
                 list(known.interfaces),
                 [one for one in known.defects if not (self.stopped and one.problem == CUT)],
                 dict(known.comments),
+                known.dropped,
             )
         return assemble(origin, kept, self._name, pools)

@@ -7,6 +7,7 @@ message fits that one more often than not.  Nothing is dropped without a word: e
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from stunpcap.record import record
@@ -46,6 +47,9 @@ class Pieces:
     direction: int
     repeats: bool
     """Whether a packet of this key had just been put together."""
+    last_frame: int = 0
+    """The last frame with a piece, and its time: pieces that were themselves in pieces come late."""
+    last_time_ns: int = 0
     header: bytes = b""
     """IP header of the first fragment, rewritten as if nothing had been fragmented; empty until it was seen."""
     total: int = -1
@@ -57,6 +61,11 @@ class Pieces:
 
     def enter(self, at: int, piece: bytes) -> None:
         """Take bytes; of those seen twice the ones captured first stay."""
+        if at == len(self.have):  # the next one, as nearly always
+            self.payload += piece
+            self.have += b"\1" * len(piece)
+            self.filled += len(piece)
+            return
         end = at + len(piece)
         if end > len(self.have):
             missing = bytes(end - len(self.have))
@@ -92,9 +101,10 @@ class Reassembler:
     """Collects fragments, keyed as the RFCs have it: addresses, protocol, identification."""
 
     def __init__(self) -> None:
-        self._pending: dict[bytes, Pieces] = {}
+        # Of a plain dict the oldest key is found ever more slowly while others go in front of it.
+        self._pending: OrderedDict[bytes, Pieces] = OrderedDict()
         self._bytes = 0
-        self._done: dict[bytes, int] = {}
+        self._done: OrderedDict[bytes, int] = OrderedDict()
 
     def add(
         self, packet: memoryview, wire_length: int, frame: int, time_ns: int, direction: int = 0
@@ -119,6 +129,8 @@ class Reassembler:
         if split.at == 0 and not pieces.header:
             pieces.header = split.header
             pieces.frame, pieces.time_ns, pieces.direction = frame, time_ns, direction
+        if frame > pieces.last_frame:
+            pieces.last_frame, pieces.last_time_ns = frame, time_ns
         self._bytes -= len(pieces.have)
         pieces.enter(split.at, split.payload)
         self._bytes += len(pieces.have)
@@ -129,9 +141,10 @@ class Reassembler:
             self._done.pop(key, None)
             self._done[key] = time_ns
             if len(self._done) > MAX_PENDING:
-                del self._done[next(iter(self._done))]
+                self._done.popitem(last=False)
             whole = pieces.header + pieces.payload[: pieces.total]
-            ended.append(Reassembled(WHOLE, whole, len(whole), frame, time_ns, direction))
+            last = pieces.last_frame, pieces.last_time_ns
+            ended.append(Reassembled(WHOLE, whole, len(whole), *last, direction))
         while self._bytes > MAX_BYTES:
             ended.append(self._give_up(next(iter(self._pending))))
         return ended
@@ -183,16 +196,13 @@ def _split_v4(packet: memoryview, wire_length: int) -> Fragment | None:
     size = (packet[0] & 0x0F) * 4
     if size < 20 or len(packet) < size:
         return None
-    word = int.from_bytes(packet[6:8])
-    key = bytes(packet[4:6]) + bytes(packet[9:10]) + bytes(packet[12:20])
-    header = bytearray(packet[:size])
-    header[2:4] = b"\0\0"
-    header[6:8] = b"\0\0"
+    head = bytes(packet[:size])
+    word = head[6] << 8 | head[7]
     return Fragment(
-        key,
-        bytes(header),
+        head[4:6] + head[9:10] + head[12:20],
+        b"".join((head[:2], b"\0\0", head[4:6], b"\0\0", head[8:])),
         (word & 0x1FFF) * 8,
-        bool(word & 0x2000),
+        word & 0x2000 != 0,
         bytes(packet[size:]),
         max(wire_length, len(packet)) - size,
     )

@@ -49,7 +49,7 @@ class Oddities:
         _, before, first = self.found.get(text, (layer, 0, frame))
         self.found[text] = (layer, before + count, min(first, frame))
 
-    def count(self, specials: Ints, first_frame: int, interfaces: list[Interface]) -> Ints:
+    def count(self, specials: Ints, frames: Ints, interfaces: list[Interface]) -> Ints:
         """Count and name packets that nobody can follow; returns the others."""
         status = specials[:, SPECIAL_STATUS]
         lost = specials[status > layers.AGGREGATE][:, : SPECIAL_DETAIL + 1]
@@ -69,5 +69,5 @@ class Oddities:
                 layer, text = "link", UNKNOWN_LINK.format(name)
             else:
                 layer, text = LOST[kind]
-            self.note(layer, text, first_frame + int(lost[at, SPECIAL_PACKET]), count)
+            self.note(layer, text, int(frames[lost[at, SPECIAL_PACKET]]), count)
         return specials[status <= layers.AGGREGATE]

@@ -5,8 +5,6 @@ What comes out of these are packets again; they wait here to be scanned like oth
 
 from __future__ import annotations
 
-from collections import deque
-
 from stunpcap.record import record
 from stunpcap.wire import layers
 from stunpcap.wire.datagrams import IcmpError
@@ -43,7 +41,7 @@ class Rare:
         self._oddities = oddities
         self._reassembler = Reassembler()
         self.icmp: list[IcmpError] = []
-        self.waiting: deque[Packet] = deque()
+        self.waiting: list[Packet] = []
         """Packets that came out of others and were not scanned yet."""
 
     def look_into(self, data: memoryview, special: list[int], frame: int, time_ns: int) -> None:
@@ -56,6 +54,11 @@ class Rare:
             self._note_icmp(data[at:stop], special, frame, time_ns)
         else:
             self._open_aggregate(data[at:stop], length, frame, time_ns, direction)
+
+    def take_waiting(self) -> list[Packet]:
+        """The packets that wait, in order; none waits then."""
+        packets, self.waiting = self.waiting, []
+        return packets
 
     def end(self) -> bool:
         """Nothing more comes: give up what is in pieces; returns whether that left anything, which may nest."""

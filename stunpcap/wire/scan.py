@@ -17,6 +17,7 @@ import numpy.typing as npt
 from stunpcap import kernels
 from stunpcap.capture.records import Block, Interface
 from stunpcap.room import keep_freed
+from stunpcap.sorting import distinct
 from stunpcap.wire import demux, layers
 from stunpcap.wire.channels import KEY
 from stunpcap.wire.counters import ACTIVE
@@ -89,6 +90,8 @@ class Scanner:
 
     def __init__(self) -> None:
         self.packets = 0
+        self._fast = False
+        """Whether compiled code is at hand."""
         self._bytes = 0
         self._first_time = 0
         self._last_time = 0
@@ -116,11 +119,11 @@ class Scanner:
             keep_freed()
         starts_at = np.array([link_type(interface.linktype).layer for interface in interfaces], np.int64)
         columns = (block.offset, block.caplen, block.wirelen, block.time_ns, block.interface, block.direction)
-        specials = self._scan(block.data, columns, starts_at, block.first_frame, fast)
-        for special in self._oddities.count(specials, block.first_frame, interfaces).tolist():
-            packet = special[SPECIAL_PACKET]
-            self._rare.look_into(block.data, special, block.first_frame + packet, int(block.time_ns[packet]))
-            self._scan_waiting()
+        frames = np.arange(block.first_frame, block.first_frame + len(block), dtype=np.int64)
+        specials = self._scan(block.data, columns, starts_at, frames, fast)
+        self._look_into(block.data, specials, frames, block.time_ns, interfaces)
+        self._fast = fast
+        self._scan_waiting()
         if not self.packets:
             self._first_time = self._last_time = int(block.time_ns[0])
         self.packets += len(block)
@@ -128,7 +131,7 @@ class Scanner:
         self._first_time = min(self._first_time, int(block.time_ns.min()))
         self._last_time = max(self._last_time, int(block.time_ns.max()))
 
-    def _scan(self, data: memoryview, columns: tuple[Any, ...], starts_at: Ints, first_frame: int, fast: bool) -> Ints:
+    def _scan(self, data: memoryview, columns: tuple[Any, ...], starts_at: Ints, frames: Ints, fast: bool) -> Ints:
         """Scan packets; returns the rows of those that the kernel leaves to Python, good until the next scan."""
         count, times, flows, following = len(columns[0]), columns[3], self._flows, self._following
         if count > self._room.packets:
@@ -146,7 +149,7 @@ class Scanner:
                 data,
                 *columns,
                 starts_at,
-                first_frame,
+                frames,
                 begin,
                 scratch,
                 key,
@@ -173,17 +176,17 @@ class Scanner:
             flows.make_room()
             following.make_room(flows.counters)
         rows = room.rows[: state[N_ROWS]]
-        self._keep(data, rows, first_frame + rows[:, ROW_PACKET], times[rows[:, ROW_PACKET]])
-        self._put_together(data, room.segments[: state[N_SEGMENTS]], times, first_frame, fast)
+        self._keep(data, rows, frames[rows[:, ROW_PACKET]], times[rows[:, ROW_PACKET]])
+        self._put_together(data, room.segments[: state[N_SEGMENTS]], times, frames, fast)
         self._opaque.note(data, room.hellos[: state[N_HELLOS]])
         if state[N_UNSEEN]:
-            self._oddities.note("transport", UNSEEN, first_frame + int(state[FIRST_UNSEEN]), int(state[N_UNSEEN]))
+            self._oddities.note("transport", UNSEEN, int(frames[state[FIRST_UNSEEN]]), int(state[N_UNSEEN]))
         if state[N_TUNNEL_CUT]:
-            first = first_frame + int(state[FIRST_TUNNEL_CUT])
+            first = int(frames[state[FIRST_TUNNEL_CUT]])
             self._oddities.note("network", TUNNEL_CUT, first, int(state[N_TUNNEL_CUT]))
         return room.specials[: state[N_SPECIALS]]
 
-    def _put_together(self, data: memoryview, segments: Ints, times: Ints, first_frame: int, fast: bool) -> None:
+    def _put_together(self, data: memoryview, segments: Ints, times: Ints, frames: Ints, fast: bool) -> None:
         """Hand segments to their streams, and take what becomes whole."""
         if not len(segments):
             return
@@ -194,7 +197,7 @@ class Scanner:
             if framing:
                 self._streams.resume(flow, reverse, first, framing, going_on)
             touched[flow] = reverse
-            mark = (first_frame + packet, int(times[packet]), ttl, direction, ip_id)
+            mark = (int(frames[packet]), int(times[packet]), ttl, direction, ip_id)
             units += self._streams.add(flow, reverse, mark, seq, first, data[start:stop].tobytes(), length)
         self._take_units(units, fast)
         tcp = self._flows.tcp
@@ -242,22 +245,33 @@ class Scanner:
             self._oddities.note("transport", HEADER_CUT, int(frames[cut].min()), len(cut))
         self._kept.take(data, rows, frames, times)
 
+    def _look_into(
+        self, data: memoryview, specials: Ints, frames: Ints, times: Ints, interfaces: list[Interface]
+    ) -> None:
+        """Count what nobody can follow, and take what the kernel left to Python."""
+        for special in self._oddities.count(specials, frames, interfaces).tolist():
+            packet = special[SPECIAL_PACKET]
+            self._rare.look_into(data, special, int(frames[packet]), int(times[packet]))
+
     def _scan_waiting(self) -> None:
-        """Scan packets that came out of others, and what comes out of these in turn; a loop, for they may nest."""
-        one = np.ones(1, np.int64)
+        """Scan the packets that came out of others, and what comes out of these in turn; a loop, for they may nest."""
         while self._rare.waiting:
-            packet = self._rare.waiting.popleft()
+            packets = self._rare.take_waiting()
+            sizes = np.array([len(packet.data) for packet in packets], np.int64)
+            times = np.array([packet.time_ns for packet in packets], np.int64)
+            frames = np.array([packet.frame for packet in packets], np.int64)
+            starts_at, interface = distinct(np.array([packet.layer for packet in packets], np.int64))
             columns = (
-                0 * one,
-                len(packet.data) * one,
-                packet.wire_length * one,
-                packet.time_ns * one,
-                np.zeros(1, np.int32),
-                np.full(1, packet.direction, np.int8),
+                np.cumsum(sizes) - sizes,
+                sizes,
+                np.array([packet.wire_length for packet in packets], np.int64),
+                times,
+                interface.astype(np.int32),
+                np.array([packet.direction for packet in packets], np.int8),
             )
-            specials = self._scan(packet.data, columns, packet.layer * one, packet.frame, False)
-            for special in self._oddities.count(specials, packet.frame, []).tolist():
-                self._rare.look_into(packet.data, special, packet.frame, packet.time_ns)
+            data = memoryview(b"".join([packet.data for packet in packets]))
+            specials = self._scan(data, columns, starts_at, frames, self._fast)
+            self._look_into(data, specials, frames, times, [])
 
     def so_far(self, now_ns: int) -> Datagrams:
         """What `finish` would give if capturing ended now (a time as packets have it); the scanner goes on after it."""
@@ -295,7 +309,7 @@ class Scanner:
             server_names={int(flows.number[flow]): name for flow, name in server_names.items()},
             channel_keys=flows.channel_keys(),
             channel_counters=flows.counters[flows.channels],
-            icmp=self._rare.icmp,
+            icmp=sorted(self._rare.icmp, key=lambda error: error.frame),
             packets=self.packets,
             captured_bytes=self._bytes,
             first_time=self._first_time,

@@ -134,7 +134,7 @@ def scan(
     interface: Any,
     direction: Any,
     starts_at: Any,
-    first_frame: int,
+    frames: Any,
     begin: int,
     f: Any,
     key: Any,
@@ -176,7 +176,7 @@ def scan(
             fetched = i + FETCH
         start = int(offset[i])
         stop = start + int(caplen[i])
-        time, frame = int(time_ns[i]), first_frame + i
+        time, frame = int(time_ns[i]), int(frames[i])
         layer = int(starts_at[interface[i]])
         flow = -1
         status = layers.DATAGRAM

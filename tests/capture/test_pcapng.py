@@ -1,5 +1,6 @@
 """The pcapng reader, block by block."""
 
+import io
 import struct
 
 import pytest
@@ -11,11 +12,14 @@ from capture_writers import (
     load,
     old_packet,
     option,
+    pcap_header,
     problems,
+    record,
     section,
     simple,
 )
 
+import stunpcap
 from stunpcap.capture import INBOUND, OUTBOUND, UNKNOWN, Interface
 from stunpcap.errors import CaptureError
 
@@ -247,3 +251,47 @@ def test_defects_are_bounded():
 def test_only_a_section():
     packets, capture = load(section())
     assert (packets, capture.interfaces, capture.defects) == ([], [], [])
+
+
+def statistics(which=0, e="<", **counts):
+    codes = {"ifrecv": 4, "ifdrop": 5, "filteraccept": 6, "osdrop": 7}
+    told = b"".join(option(codes[name], struct.pack(e + "Q", count), e) for name, count in counts.items())
+    return block(5, struct.pack(e + "III", which, 0, 0) + told + option(0, b"", e), e)
+
+
+def lost(count, e="<"):
+    return option(4, struct.pack(e + "Q", count), e)
+
+
+@pytest.mark.parametrize("policy", ["never", "always"])
+@pytest.mark.parametrize(
+    ("blocks", "dropped"),
+    [
+        ([], None),
+        ([statistics(ifrecv=7)], None),
+        ([statistics(ifrecv=7, ifdrop=0)], 0),
+        ([statistics(ifdrop=3, osdrop=4)], 7),
+        ([statistics(ifdrop=3), enhanced(), statistics(ifdrop=5)], 5),  # they count from the beginning on
+        ([interface(), statistics(ifdrop=3), statistics(1, ifdrop=5)], 8),
+        ([statistics(7, ifdrop=3)], None),  # of an interface that nobody described
+        ([statistics(ifdrop=3), section(">"), interface(e=">"), statistics(e=">", ifdrop=9)], 12),
+        ([enhanced(options=lost(0)), enhanced(options=lost(0))], 0),
+        ([enhanced(options=lost(2)), enhanced(), enhanced(options=lost(40))], 42),
+        ([enhanced(options=lost(2)), statistics(ifdrop=3)], 3),
+        ([enhanced(options=option(4, b"\1\0\0\0"))], None),
+        ([block(5, b"")], None),
+        ([block(5, struct.pack("<III", 0, 0, 0) + b"\5\0\x08\0")], None),  # cut
+        ([statistics(ifdrop=2**64 - 1)] * 2, 2**48),
+    ],
+)
+def test_dropped(blocks, dropped, policy, monkeypatch):
+    monkeypatch.setenv("STUNPCAP_COMPILE", policy)
+    packets, capture = load(section() + interface() + enhanced() + b"".join(blocks))
+    assert packets and capture.dropped == dropped
+
+
+def test_dropped_is_told_of_the_capture():
+    """Missing where the file says nothing, as pcap always does."""
+    for data, dropped in ((PCAPNG + statistics(0, ">", ifdrop=3), 3), (PCAPNG, None), (pcap_header() + record(), None)):
+        (row,) = stunpcap.read(io.BytesIO(data)).table("vantages").records()
+        assert row["dropped"] == dropped

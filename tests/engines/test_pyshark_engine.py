@@ -33,6 +33,19 @@ def messages(trace: stunpcap.Trace) -> list[dict[str, Any]]:
     return list(trace.table("messages").records())
 
 
+@pytest.mark.parametrize("form", ["snoop", "netmon1", "netmon2"])
+def test_what_the_message_says_of_other_captures_works(form: str, tmp_path: Path) -> None:
+    """The native reader names the kind of file and the engine that reads it; that reads the same messages."""
+    path = tmp_path / f"call.{form}"
+    subprocess.run(["editcap", "-F", form, str(DIRECT), str(path)], check=True)
+    with pytest.raises(CaptureError, match=r'(snoop capture|Network Monitor) \(engine="pyshark"'):
+        stunpcap.read(path)
+    ids = [
+        [one["transaction_id"] for one in messages(stunpcap.read(each, engine="pyshark"))] for each in (path, DIRECT)
+    ]
+    assert ids[0] == ids[1] != []
+
+
 class TestTurnOverTls:
     """The lab's relayed call over TLS: the browsers logged the keys, and gave their own account."""
 

@@ -13,6 +13,7 @@ from stunpcap.table import Pools
 from stunpcap.wire import fragments
 from stunpcap.wire.counters import PACKETS
 from stunpcap.wire.fragments import BROKEN, MISSING, REPEATED, WHOLE, Reassembler
+from stunpcap.wire.scan import Scanner
 
 MISSING_TEXT = "IP fragments of a packet are missing"
 REPEATED_TEXT = "IP fragment captured again after its packet was whole"
@@ -238,3 +239,28 @@ def test_frames_as_tshark(tmp_path):
         view = tshark(path, "frame.number", "stun.id", options=("-2",))
         theirs = [int(frame[0]) for frame, ids in view if ids]
         assert theirs == whole_messages(pieces)[0]
+
+
+def test_a_flood_costs_one_walk(monkeypatch):
+    """What fragments come to is walked over all at once, not packet by packet."""
+    walks = []
+    walk = Scanner._scan
+    monkeypatch.setattr(Scanner, "_scan", lambda self, *args: walks.append(1) or walk(self, *args))
+    pieces = [piece for number in range(300) for piece in p.fragments(p.udp(REQUEST), id=number)]
+    frames, oddities, _ = whole_messages(pieces)
+    assert frames == list(range(5, 1501, 5))
+    assert not oddities
+    assert len(walks) == 2
+
+
+def test_fragments_of_fragments_in_the_order_of_frames():
+    """Whole packets that hold a fragment of another, an ICMP error, or a message keep frame, time and direction."""
+    inner = p.fragments(p.udp(REQUEST), size=128)
+    error = p.ipv4(p.icmp(p.ipv4(p.udp(REQUEST))), src=p.B, dst=p.A, protocol=1, id=99)
+    outer = [p.fragments(packet, size=80, id=50 + n, protocol=4) for n, packet in enumerate([*inner, error])]
+    packets = [piece for pieces in outer for piece in pieces]
+    kept = scan_packets(packets, 101)
+    ends = list(itertools.accumulate(len(pieces) for pieces in outer))
+    assert [row.frame for row in rows(kept)] == [ends[-2]]
+    assert [one.frame for one in kept.icmp] == [ends[-1]]
+    assert kept.oddities == {}

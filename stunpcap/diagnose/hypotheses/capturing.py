@@ -85,7 +85,7 @@ def missing_packets(facts: Facts) -> Iterator[Hit]:
     """
     complete, table = Completeness(facts), facts["transactions"]
     starts = dict(zip(*(facts["vantages"][name].tolist() for name in ("vantage", "first_time")), strict=True))
-    for vantage in sorted({*complete.orphans, *complete.gaps}):
+    for vantage in sorted({*complete.orphans, *complete.gaps, *complete.dropped}):
         said, shown = [], []
         if vantage in complete.orphans:
             missing, all_ = complete.orphans[vantage]
@@ -97,6 +97,10 @@ def missing_packets(facts: Facts) -> Iterator[Hit]:
             missing, all_ = complete.gaps[vantage]
             said.append(f"{missing:,} of {many(all_, 'RTP packet')} that its own host sent are missing")
             shown.append(facts.shown_in("gaps in sequence numbers of what was captured at its sender", vantage))
+        if vantage in complete.dropped:
+            lost, all_ = complete.dropped[vantage]
+            said.append(f"it says itself that {lost:,} of {many(all_, 'packet')} were dropped")
+            shown.append(facts.shown_in("drop counters of the capture file", vantage))
         yield Hit(
             summary=f"{facts.name_of(vantage)} lacks packets: {'; '.join(said)}. What seems to have no response may "
             "have "
