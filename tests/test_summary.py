@@ -11,12 +11,12 @@ import pytest
 
 import stunpcap
 from stunpcap.errors import UsageError
+from stunpcap.plots.styles import SESSION_STATES
 from stunpcap.schema import MAPPING, SESSION_STATE
 from stunpcap.summary import Summary, summarise
 from stunpcap.summary.model import ErrorAnswer
 from stunpcap.summary.terminal import Paper, cells, paper_for, safe
-from stunpcap.summary.text import STATE
-from stunpcap.summary.words import BEHAVIOUR, direction_outcome, seconds, session_said
+from stunpcap.summary.words import BEHAVIOUR, TONES, direction_outcome, seconds, session_said
 from stunpcap.words import error_words
 from tests.ice.transcript import read
 from tests.places import LAB, lab_captures, name_of
@@ -26,7 +26,7 @@ DEAD = LAB / "asymmetric-dead" / "answerer.pcap"
 
 def test_every_level_has_words_and_a_symbol() -> None:
     assert set(BEHAVIOUR) == set(MAPPING)
-    assert set(STATE) == set(SESSION_STATE)
+    assert {state: SESSION_STATES[state].tone for state in SESSION_STATE} == TONES
 
 
 ROW = {

@@ -14,7 +14,7 @@ from typing import Any
 from stunpcap.cli.columns import ESSENTIAL, SHOWN, STACKED
 from stunpcap.schema import Kind
 from stunpcap.summary.terminal import Paper, cells, safe
-from stunpcap.table import Table
+from stunpcap.table import MISSING, Table
 from stunpcap.words import many
 
 GAP = "  "
@@ -68,7 +68,7 @@ def draw_table(table: Table, columns: Sequence[str] | None, paper: Paper, *, fit
 def _of_interest(table: Table, *, without_empty: bool) -> list[str]:
     """The columns worth showing; on a terminal without those that are empty throughout."""
     names = [name for name in SHOWN[table.name] if not without_empty or not len(table) or _has_values(table, name)]
-    if "vantage" in table.schema and "vantage" not in names and len(set(table["vantage"].tolist())) > 1:
+    if "vantage" in table.schema and "vantage" not in names and len(set(table["vantage"].tolist()) - {MISSING}) > 1:
         names.insert(0, "vantage")
     return names
 

@@ -30,8 +30,8 @@ def other_transports(host: str) -> Steps:
     """Name a TURN server with what firewalls let through."""
     return (
         "Where UDP cannot be opened, name the TURN server with TCP and TLS as well:\n"
-        f'    iceServers: [{{urls: ["turn:{host}:3478", "turn:{host}:3478?transport=tcp", '
-        f'"turns:SERVER:443?transport=tcp"], username: "USER", credential: "PASSWORD"}}]',
+        f'    iceServers: [{{\n      urls: ["turn:{host}:3478",\n        "turn:{host}:3478?transport=tcp",\n'
+        '        "turns:SERVER:443?transport=tcp"],\n      username: "USER", credential: "PASSWORD"\n    }]',
         "TLS needs a certificate for the server's name (coturn: `cert=`, `pkey=`, `tls-listening-port=443`).",
     )
 

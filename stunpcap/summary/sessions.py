@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from stunpcap.ice.columns import Ints, find, last_of, pick
-from stunpcap.plots.styles import SESSION_STATES
 from stunpcap.schema import SESSION_STATE
 from stunpcap.sorting import ordered_by
 from stunpcap.summary.columns import from_columns
@@ -16,7 +15,7 @@ from stunpcap.summary.model import Agent, Pair, Session
 from stunpcap.summary.model_captures import Capture
 from stunpcap.summary.pairs import build_pairs
 from stunpcap.summary.stages import build_stages
-from stunpcap.summary.words import session_said
+from stunpcap.summary.words import TONES, session_said
 from stunpcap.table import Table
 
 WORST_FIRST = ("failed", "disconnected", "checking", "connected", "closed")
@@ -58,7 +57,7 @@ def build_sessions(
     columns["pairs"], columns["pair_count"] = paired.pairs, sessions.values("pairs")
     columns["stages"] = build_stages(sessions, stages)
     columns["tone"] = [
-        "bad" if failed is not None else SESSION_STATES[state].tone
+        "bad" if failed is not None else TONES[state]
         for failed, state in zip(sessions.values("failed_stage"), columns["state"], strict=True)
     ]
     columns["selected_a"], columns["selected_b"] = sessions.values("selected_src"), sessions.values("selected_dst")

@@ -45,7 +45,7 @@ def headline(stages: Sequence[Stage], symbol: Symbol) -> str:
             if one.stage == "end" and one.status == "ok" and one.since
         ),
     ]
-    return " · ".join(said)
+    return (" · " if symbol("to") == "→" else " | ").join(said)
 
 
 def _status(stages: Iterable[Stage], name: str) -> str:

@@ -24,6 +24,8 @@ BEHAVIOUR = {
 DTLS_SAID = {"none": "none seen", "started": "started, not finished", "done": "done", "failed": "failed"}
 """Level of `sessions.dtls` -> what is said after `DTLS: `."""
 
+TONES = {"connected": "good", "failed": "bad", "checking": "open", "disconnected": "bad", "closed": "good"}
+"""Tone of each state of a session, as `stunpcap.plots.styles` has it, which a summary for programs does without."""
 TAGS = {
     "no username": "checks carry no user name",
     "only requests": "only requests were captured",
