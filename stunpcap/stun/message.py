@@ -137,12 +137,12 @@ class Message:
         return next((a for a in self.attributes if a.name == name and not a.ignored), None)
 
     def _text(self, *names: str) -> str | None:
-        """Return text; what is binary by design as `hex:…`, and nothing if it is malformed or cut."""
+        """Return text; what is binary by design as `0x…`, and nothing if it is malformed or cut."""
         attribute = next((attribute for attribute in map(self._first, names) if attribute), None)
         if attribute is None or not attribute.well_sized:
             return None
         value = attribute.decoded(self)
-        return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)
+        return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
     @property
     def username(self) -> str | None:
