@@ -189,7 +189,9 @@ class Message:
 
     @property
     def mapped(self) -> Address | None:
-        """How the responder saw the requester: XOR-MAPPED-ADDRESS, or else MAPPED-ADDRESS."""
+        """How the responder saw the requester: XOR-MAPPED-ADDRESS, or else MAPPED-ADDRESS, or Zoom's."""
+        if self.variant == "zoom" and self._first("XOR-MAPPED-ADDRESS") is None:
+            return _typed(self, Address, "MAPPED-ADDRESS") or _typed(self, Address, "ZOOM-0103")
         if self.variant == "ms-turn":  # there MAPPED-ADDRESS is the relayed address, as in the TURN drafts
             return _typed(self, Address, "XOR-MAPPED-ADDRESS")
         return _typed(self, Address, "XOR-MAPPED-ADDRESS", "MAPPED-ADDRESS")
