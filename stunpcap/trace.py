@@ -467,7 +467,7 @@ def read(
     ----------
     paths
         One or several pcap or pcapng files, compressed or not; "-" for standard input; open binary streams.  Each is a
-        vantage point of its own.
+        vantage point of its own; one that is given twice counts once.
     names
         What to call the vantage points; default: the stems of the files' names.
     passwords
@@ -506,12 +506,22 @@ def read(
         raise UsageError(f"{len(names)} names for {len(paths)} captures")
     pools = Pools()
     called = _distinct(list(names) if names is not None else [default_name(path) for path in paths], paths)
-    return Trace(
-        [read_one(path, name, pools, progress) for path, name in zip(paths, called, strict=True)],
-        pools,
-        passwords,
-        signalling if isinstance(signalling, list | tuple) else [signalling],  # type: ignore[list-item]
-    )
+    vantages = [read_one(path, name, pools, progress) for path, name in zip(paths, called, strict=True)]
+    beside = signalling if isinstance(signalling, list | tuple) else [signalling]
+    return Trace(_once(vantages), pools, passwords, beside)  # type: ignore[arg-type]
+
+
+def _once(vantages: list[Vantage]) -> list[Vantage]:
+    """Captures without those given before, under whatever name: no two places see the same at the same time."""
+    kept: dict[tuple[Any, ...], Vantage] = {}
+    for number, one in enumerate(vantages):
+        held = (one.packets, one.captured_bytes, one.first_time, one.last_time, hash(one.payload))
+        key = held if one.packets else (number,)
+        known = kept.setdefault(key, one)
+        if known is not one:
+            told = (0, 0, f"given twice: {one.path} holds the same packets, which count once")
+            kept[key] = replace(known, file_defects=(*known.file_defects, told))
+    return list(kept.values())
 
 
 def _distinct(names: list[str], paths: Sequence[Source]) -> list[str]:

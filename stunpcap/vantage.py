@@ -24,6 +24,7 @@ from stunpcap.turn.unwrap import Carried, nesting, unwrap
 from stunpcap.wire import acknowledged, counters, layers, segments
 from stunpcap.wire.datagrams import Aside, Datagrams, IcmpError
 from stunpcap.wire.linktypes import link_type
+from stunpcap.wire.proven import unproven, without
 from stunpcap.wire.scan import Scanner
 
 EXTRA = ("flow", "leg", "depth", "ip_id", "direction", "room", "mapped_plain", "transmit_counter", "flags", "has_more")
@@ -163,7 +164,10 @@ def _size(path: str | os.PathLike[str] | IO[bytes]) -> int:
 def assemble(capture: Origin, kept: Datagrams, name: str, pools: Pools) -> Vantage:
     """The tables of a capture that was scanned to its end, whoever read its packets."""
     unwrapped = unwrap(kept, pools)
-    flows, flow_counters = _flows(kept, unwrapped.carried, name, pools)
+    counted = below([kept.flow_counters, unwrapped.carried.counters][: 2 if len(unwrapped.carried) else 1])
+    strangers = unproven(kept.flow_keys, counted, unwrapped.streams)
+    flow_counters, streams, activity = without(strangers, counted, unwrapped.streams, unwrapped.activity)
+    flows = _flows(kept, unwrapped.carried, flow_counters, name, pools)
     decoded = unwrapped.columns
     flow = decoded["flow"]
     count = len(flow)
@@ -185,8 +189,8 @@ def assemble(capture: Origin, kept: Datagrams, name: str, pools: Pools) -> Vanta
         flow_counters=flow_counters,
         carried=unwrapped.carried,
         aside=unwrapped.aside,
-        streams=unwrapped.streams,
-        activity=unwrapped.activity,
+        streams=streams,
+        activity=activity,
         quotes=_quotes(kept.icmp, pools),
         packets=kept.packets,
         captured_bytes=kept.captured_bytes,
@@ -220,15 +224,14 @@ _OF_TCP = {
 """Where the flows' columns come from, and what those inside TURN have."""
 
 
-def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[Table, Any]:
-    """The flows with their counters.
+def _flows(kept: Datagrams, carried: Carried, counted: Any, name: str, pools: Pools) -> Table:
+    """The flows.
 
     Those inside TURN have the addresses of the flow that carries them for the time being; so that relayed data and
     its carrier are not counted twice, they are told apart by `carrier`.
     """
     keys = kept.flow_keys
     ports = keys[:, 8]
-    counted = below([kept.flow_counters, carried.counters][: 2 if len(carried) else 1])
     src = pools.endpoints.numbers(np.column_stack([keys[:, :4], ports >> np.uint32(16)]))
     dst = pools.endpoints.numbers(np.column_stack([keys[:, 4:8], ports & np.uint32(0xFFFF)]))
     depth, outermost = nesting(carried.parent, len(keys))
@@ -266,7 +269,7 @@ def _flows(kept: Datagrams, carried: Carried, name: str, pools: Pools) -> tuple[
         "opaque": np.concatenate([kept.flow_opaque, np.zeros(len(carried), np.int64)]),
         "server_name": server_name,
     }
-    return Table("flows", len(counted), pools, columns), counted
+    return Table("flows", len(counted), pools, columns)
 
 
 def _quotes(errors: list[IcmpError], pools: Pools) -> list[Quote]:

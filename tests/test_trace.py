@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import stunpcap
+from stunpcap.cli import main
 from stunpcap.errors import CaptureError, StunpcapError, UsageError
 from stunpcap.schema import FRAMES
 from stunpcap.stun.message import Message
@@ -73,7 +74,7 @@ def test_several_vantages() -> None:
     [
         (["a/x.pcap", "b/x.pcap"], None, ["a/x", "b/x"]),
         (["a/x.pcap", "b/y.pcap"], None, ["x", "y"]),
-        (["a/x.pcap", "a/x.pcap", "a/x.pcap"], None, ["a/x", "a/x-2", "a/x-3"]),
+        (["a/x.pcap", "a/x.pcap.gz", "a/x.pcapng"], None, ["a/x", "a/x-2", "a/x-3"]),
         (["a/x.pcap", "a/x.pcapng.gz"], None, ["a/x", "a/x-2"]),
         (["a/x.pcap", "b/x.pcap"], ["left", "right"], ["left", "right"]),
         (["a/x.pcap", "b/x.pcap"], ["both", "both"], ["a/both", "b/both"]),
@@ -81,13 +82,29 @@ def test_several_vantages() -> None:
     ],
 )
 def test_names(tmp_path: Path, paths: list[str], names: list[str] | None, called: list[str]) -> None:
-    for path in paths:
+    for number, path in enumerate(paths):
         (tmp_path / path).parent.mkdir(exist_ok=True)
-        data = (DIRECT / "answerer.pcap").read_bytes()
+        data = stun_packets(DIRECT / "answerer.pcap", 5 + number)
         (tmp_path / path).write_bytes(gzip.compress(data) if path.endswith(".gz") else data)
     trace = stunpcap.read(*(tmp_path / path for path in paths), names=names)
     assert trace.vantages["vantage"].tolist() == called
     assert set(trace.messages["vantage"]) == set(called)
+
+
+def test_given_twice_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same file, or the same capture under another name and compressed: no second place, and it is said."""
+    path = DEAD / "answerer.pcap"
+    copy = tmp_path / "copy.pcap.gz"
+    copy.write_bytes(gzip.compress(path.read_bytes()))
+    once = stunpcap.read(path)
+    for again in (path, copy, io.BytesIO(path.read_bytes())):
+        trace = stunpcap.read(path, again, DEAD / "offerer.pcap")
+        assert trace.vantages["vantage"].str.endswith(("answerer", "offerer")).tolist() == [True, True]
+        assert len(trace.messages.query("vantage.str.endswith('answerer')")) == len(once.messages)
+        (told,) = [words for words in trace.defects["defect"] if "given twice" in words]
+        assert "which count once" in told
+    assert main(["sessions", str(path), str(copy)]) == 0
+    assert "given twice" in capsys.readouterr().err
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +206,8 @@ def test_message_wrongly_asked_for() -> None:
             trace.message(beyond)
     with pytest.raises(UsageError, match="no vantage 'moon'; there are answerer"):
         trace.message(frame, vantage="moon")
-    twice = stunpcap.read(DEAD / "answerer.pcap", DEAD / "answerer.pcap", names=["a", "b"])
+    other = (DEAD / "answerer.pcap").read_bytes()[:-1]
+    twice = stunpcap.read(DEAD / "answerer.pcap", io.BytesIO(other), names=["a", "b"])
     with pytest.raises(UsageError, match=r"frame .* holds STUN in a and b: say which"):
         twice.message(frame)
     assert twice.message(frame, vantage="b").username == trace.message(frame).username

@@ -123,12 +123,12 @@ def _text(found: list[Attribute], name: str) -> str | None:
 
 
 def _username(found: list[Attribute], at: str, classic: bool) -> str | None:
-    """USERNAME, of which tshark tells text from bytes; bytes as `hex:…`."""
+    """USERNAME, of which tshark tells text from bytes; bytes as `0x…`."""
     text = _text(found, f"{at}username")
     if text is not None:
         return text
     opaque = _first(found, f"{at}username.opaque")
-    return None if opaque is None else f"hex:{opaque.replace(':', '')}"
+    return None if opaque is None else f"0x{opaque.replace(':', '')}"
 
 
 def _address(found: list[Attribute], kinds: tuple[int, ...], at: str) -> tuple[str, int] | None:

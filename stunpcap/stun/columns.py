@@ -267,7 +267,7 @@ def _texts(payload: bytes, spans: Ints, variant: Any, kind: int, pools: Pools) -
 
 
 def _text(kind: int, variant: int, raw: bytes) -> str:
-    """One text as the registry's decoder reads it; bytes that are none as `hex:…`."""
+    """One text as the registry's decoder reads it; bytes that are none as `0x…`."""
     if kind == REALM and variant == rules.MS_TURN:
         kind = MS_REALM  # which has another number in Microsoft's messages
     known = find_attribute(kind, VARIANT_NAMES.get(variant, ""))
@@ -277,7 +277,7 @@ def _text(kind: int, variant: int, raw: bytes) -> str:
         value = known.decoder(raw, b"")
     except BadValue as bad:
         value = bad.value or ""
-    return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 def _fingerprints(payload: bytes, out: Ints, fast: bool) -> npt.NDArray[np.int8]:

@@ -280,7 +280,9 @@ def decode(b: Any, count: int, index: Any, spans: Any, seen: Any, out: Any) -> N
                 if out[HAS_MAPPED][m] == 0:
                     read_address(b, value, size, at + 4, True, out, MAPPED, m)
                     out[HAS_MAPPED][m] = 1
-            elif kind_of == MAPPED_ADDRESS:
+            elif kind_of == MAPPED_ADDRESS or (
+                kind_of == ZOOM_0103 and variant == rules.ZOOM and out[HAS_PLAIN_MAPPED][m] == 0
+            ):
                 read_address(b, value, size, at + 4, False, out, PLAIN_MAPPED, m)
                 out[HAS_PLAIN_MAPPED][m] = 1
             elif kind_of == XOR_RELAYED_ADDRESS:

@@ -137,12 +137,12 @@ class Message:
         return next((a for a in self.attributes if a.name == name and not a.ignored), None)
 
     def _text(self, *names: str) -> str | None:
-        """Return text; what is binary by design as `hex:…`, and nothing if it is malformed or cut."""
+        """Return text; what is binary by design as `0x…`, and nothing if it is malformed or cut."""
         attribute = next((attribute for attribute in map(self._first, names) if attribute), None)
         if attribute is None or not attribute.well_sized:
             return None
         value = attribute.decoded(self)
-        return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)
+        return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
     @property
     def username(self) -> str | None:
@@ -189,7 +189,9 @@ class Message:
 
     @property
     def mapped(self) -> Address | None:
-        """How the responder saw the requester: XOR-MAPPED-ADDRESS, or else MAPPED-ADDRESS."""
+        """How the responder saw the requester: XOR-MAPPED-ADDRESS, or else MAPPED-ADDRESS, or Zoom's."""
+        if self.variant == "zoom" and self._first("XOR-MAPPED-ADDRESS") is None:
+            return _typed(self, Address, "MAPPED-ADDRESS") or _typed(self, Address, "ZOOM-0103")
         if self.variant == "ms-turn":  # there MAPPED-ADDRESS is the relayed address, as in the TURN drafts
             return _typed(self, Address, "XOR-MAPPED-ADDRESS")
         return _typed(self, Address, "XOR-MAPPED-ADDRESS", "MAPPED-ADDRESS")

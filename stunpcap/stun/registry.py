@@ -182,7 +182,14 @@ ATTRIBUTES = (
     _A(0x002A, "CONNECTION-ID", "RFC 6062 6.2.1", values.unpack_uint, (4,)),
     # Private use in the comprehension-required range
     _A(0x0101, "ZOOM-0101", "Zoom, undocumented", values.unpack_padded_text),
-    _A(0x0103, "ZOOM-0103", "Zoom, undocumented"),
+    _A(
+        0x0103,
+        "ZOOM-0103",
+        "Zoom, undocumented: how the server saw the client",
+        values.unpack_address,
+        _ADDRESS,
+        _TOP_BYTE,
+    ),
     _A(0x4000, "WHATSAPP-4000", "WhatsApp, undocumented", repeats=True),
     _A(0x4001, "WHATSAPP-4001", "WhatsApp, undocumented", repeats=True),
     _A(0x4002, "WHATSAPP-4002", "WhatsApp, undocumented", repeats=True),

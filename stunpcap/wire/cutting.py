@@ -59,12 +59,20 @@ class Losses:
         self.size += size
         self.mark = min(self.mark, mark) if self.mark else mark
 
+    def take(self, other: Losses) -> None:
+        """Count another's."""
+        if other.count:
+            self.count += other.count - 1
+            self.add(other.size, other.mark)
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Connection:
     """What both directions know."""
 
     framing: int = UNKNOWN
+    carried: bool = False
+    """Whether anything was found in it, be it by the packet walk."""
     channels: set[int] = field(default_factory=set)
     cutters: list[Cutter] = field(default_factory=list)
 
@@ -204,5 +212,6 @@ class Cutter:
                 cutter.begins = not cutter.buffer
                 cutter.certain = False
                 cutter.framing = UNKNOWN
+        self.connection.carried = True
         if length:
             self.output.units.append(Unit(self.flow, self.mark, frame[:length], length))

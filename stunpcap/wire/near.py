@@ -82,7 +82,7 @@ def fetch(b: Buffer, offset: Any, i: int) -> int:
     """Touch the first bytes of the packets from `i` on; the sum is of no use, but nobody may leave it out."""
     total = 0
     last = len(b) - 1
-    for k in range(i, min(i + FETCH, len(offset))):
+    for k in range(i, min(i + FETCH, len(offset)) if last >= 0 else i):
         o = int(offset[k])
         total += b[min(o, last)] + b[min(o + 56, last)]
     return total

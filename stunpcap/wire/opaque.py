@@ -45,7 +45,7 @@ class Opaque:
             return hidden, names
         clear = (counters[:, N_STUN] > 0) | (counters[:, N_CHANNEL] > 0) | (tcp[:, STATE] == OURS)
         clients = np.fromiter(self.names, np.int64)
-        others = _others(keys, clients)
+        others = others_of(keys, clients)
         kept = ~clear[clients] & ~((others >= 0) & clear[others])
         clients, others = clients[kept], others[kept]
         # Where both sides sent one (ports used again), each keeps what it asked for.
@@ -62,7 +62,7 @@ class Opaque:
         return hidden, names
 
 
-def _others(keys: Any, flows: Ints) -> Ints:
+def others_of(keys: Any, flows: Ints) -> Ints:
     """The other direction of each of these flows; -1 where it was not captured."""
     ports = keys[flows, 8]
     turned = np.concatenate([keys[flows, 4:8], keys[flows, :4]], axis=1)

@@ -58,6 +58,7 @@ class _Stream:
 @dataclass(slots=True, eq=False, repr=False)
 class _Connection:
     shared: Connection = field(default_factory=Connection)
+    gaps: Losses = field(default_factory=Losses)
     streams: dict[int, _Stream] = field(default_factory=dict)
 
 
@@ -66,7 +67,7 @@ class Streams:
 
     def __init__(self) -> None:
         self.gaps = Losses()
-        """Bytes that were not captured."""
+        """Bytes that were not captured, of connections in which something was found, once these have ended."""
         self._output = Output()
         self._connections: dict[int, _Connection] = {}
         self._latest = -1
@@ -108,7 +109,7 @@ class Streams:
             else:
                 self._hold(stream, _Piece(stream.at + ahead, length, payload, mark))
                 while len(stream.held) > MAX_HELD_SEGMENTS or stream.held_bytes > MAX_HELD_BYTES:
-                    self._give_up(stream)
+                    self._give_up(stream, self._connections[self._latest].gaps)
         self._bytes += stream.size - before
         if self._bytes > MAX_BYTES:
             self._shrink()
@@ -128,6 +129,7 @@ class Streams:
         stream.at = stream.at + _difference(seq, stream.at & _WORD)
         cutter = stream.cutter
         cutter.connection.framing = cutter.connection.framing or framing
+        cutter.connection.carried = True
         if not cutter.begins:  # else it tells the framing anew
             cutter.certain, cutter.framing = True, framing
 
@@ -162,12 +164,11 @@ class Streams:
         if stream is not None:
             renewed = first >= 0 and stream.first >= 0 and first != stream.first
             if renewed:  # the other direction begins anew, too
-                for each in connection.streams.values():
-                    self._end(each)
+                self._close(connection)
                 connection = self._connections[key] = _Connection()
                 stream = None
             elif abs(_difference(seq, stream.at & _WORD)) >= FAR:
-                self._end(stream)
+                self._end(stream, connection.gaps)
                 stream = None
         if stream is None:
             known = first >= 0 and 0 <= _difference(seq, first) < FAR
@@ -178,13 +179,18 @@ class Streams:
         return stream
 
     def _forget(self, key: int) -> None:
-        for stream in self._connections.pop(key).streams.values():
-            self._end(stream)
+        self._close(self._connections.pop(key))
 
-    def _end(self, stream: _Stream) -> None:
+    def _close(self, connection: _Connection) -> None:
+        for stream in connection.streams.values():
+            self._end(stream, connection.gaps)
+        if connection.shared.carried:  # else it was somebody else's, and what it missed is nobody's business
+            self.gaps.take(connection.gaps)
+
+    def _end(self, stream: _Stream, gaps: Losses) -> None:
         before = stream.size
         while stream.held:
-            self._give_up(stream)
+            self._give_up(stream, gaps)
         stream.cutter.end()
         self._bytes -= before
 
@@ -218,11 +224,11 @@ class Streams:
                 self._advance(stream, piece.payload[late:], piece.length - late, mark or piece.mark)
         del stream.held[:taken]
 
-    def _give_up(self, stream: _Stream) -> None:
+    def _give_up(self, stream: _Stream, gaps: Losses) -> None:
         """Go on behind the first gap."""
         piece = stream.held[0]
         size = piece.at - stream.at
-        self.gaps.add(size, piece.mark)
+        gaps.add(size, piece.mark)
         stream.cutter.miss(size, piece.mark)
         stream.at = piece.at
         self._release(stream, None)

@@ -233,3 +233,19 @@ def test_two_vantages_see_one_session():
 def test_sessions_are_numbered_in_order_of_time():
     trace = read(f"{NAMES} 5 A > B request t1 {A_TO_B}\n 1 A > S request t2 user=dddd:cccc prio=1")
     assert [(row["session_id"], row["ufrag_a"]) for row in rows(trace.sessions)] == [(1, "cccc"), (2, "aaaa")]
+
+
+def test_a_binary_user_name_names_nobody():
+    """Game consoles' NAT tests: classic requests whose USERNAME is 00 00 00 01, shown as digits."""
+    ask = "00010008" + "0a" * 16 + "0006000400000001"
+    answer = "0101000c" + "0a" * 16 + "00010008000103e80a000001"
+    trace = read(f"""
+        A = 10.0.0.1:1000
+        S = 192.0.2.9:3478
+        0   A > S  raw hex={ask}
+        0.1 S > A  raw hex={answer}
+        9   end
+    """)
+    assert set(trace.messages["username"].dropna()) == {"0x00000001"}
+    assert len(trace.sessions) == 0
+    assert set(trace.transactions["kind"]) == {"gather"}

@@ -99,6 +99,13 @@ def decoded(*payloads: bytes, cut: int = 0) -> tuple[list[dict[str, Any]], list[
     return list(Table("messages", len(flags), pools, known).records()), flags
 
 
+def test_how_zoom_saw_its_client() -> None:
+    body = bytes.fromhex("01030008 0001c001 c6336402")
+    payload = b"\0\2" + len(body).to_bytes(2) + bytes.fromhex("1845589a049d6523142743e224714a8c") + body
+    (row,), (flags,) = decoded(payload)
+    assert (row["mapped"], row["class"], flags) == ("198.51.100.2:49153", "success", 0)
+
+
 TYPES = st.sampled_from(
     [0x0001, 0x0101, 0x0111, 0x0003, 0x0103, 0x0113, 0x0004, 0x0016, 0x0017, 0x0115, 0x0200, 0x0011]
 )

@@ -191,7 +191,7 @@ def test_an_unpadded_last_attribute_is_tolerated() -> None:
 def test_microsoft_s_relay() -> None:
     message = Message.parse(MS_TURN)
     assert (message.error_code, message.realm) == (401, '"rtcmedia"')
-    assert message.nonce == "hex:024ecbf8827a60d65306debfa77d87d14402dd5d"
+    assert message.nonce == "0x024ecbf8827a60d65306debfa77d87d14402dd5d"
     assert message.relayed == Address("52.114.250.141", 3480)
     assert message.mapped == Address("80.181.206.72", 57543)
     assert message.found == ()

@@ -55,6 +55,24 @@ def test_zoom() -> None:
     assert (answer.variant, answer.cls, answer.method) == ("zoom", "success", "binding")
 
 
+@pytest.mark.parametrize(
+    ("attributes", "mapped"),
+    [
+        ("0103 0008 0001 c001 c6336402", "198.51.100.2:49153"),
+        ("0103 0014 0002 c001 20010db8000000000000000000000001", "[2001:db8::1]:49153"),
+        ("0103 0008 0001 c001 c6336402 0001 0008 0001 0bb8 c0000201", "192.0.2.1:3000"),
+        ("0001 0008 0001 0bb8 c0000201 0103 0008 0001 c001 c6336402", "192.0.2.1:3000"),
+        ("0103 0008 0003 c001 c6336402", "None"),
+        ("0103 0004 0001 c001", "None"),
+    ],
+)
+def test_how_zoom_saw_its_client(attributes: str, mapped: str) -> None:
+    """Family, port, address as in MAPPED-ADDRESS; the bulk decoder says the same (tests/stun/test_columns.py)."""
+    body = bytes.fromhex(attributes)
+    answer = Message.parse(bytes.fromhex("0002") + len(body).to_bytes(2) + bytes.fromhex(ZOOM)[4:20] + body)
+    assert (answer.variant, str(answer.mapped)) == ("zoom", mapped)
+
+
 def test_microsoft_with_and_without_the_cookie_of_rfc_5389() -> None:
     allocate = Message.parse(bytes.fromhex(MS_COOKIE))
     assert (allocate.classic, allocate.variant, allocate.cls, allocate.method) == (

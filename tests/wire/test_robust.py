@@ -14,7 +14,7 @@ from test_links import AMSDU, CASES
 
 from stunpcap.stun.columns import decode_messages
 from stunpcap.table import Pools
-from stunpcap.wire import demux, layers, words
+from stunpcap.wire import demux, layers, near, words
 from stunpcap.wire.linktypes import LINK_TYPES
 from stunpcap.wire.scan import Scanner
 
@@ -171,6 +171,13 @@ def test_blocks_and_interfaces():
     kept = scanner.finish()
     assert [row.frame for row in rows(kept)] == [3]
     assert kept.packets == 3
+
+
+def test_blocks_without_bytes_in_compiled_code(monkeypatch):
+    """Of a packet nothing was captured: its first byte is fetched all the same, be it that there is any."""
+    assert near.fetch(memoryview(b""), np.zeros(3, np.int64), 0) == 0
+    monkeypatch.setenv("STUNPCAP_COMPILE", "always")
+    assert scan_packets([b"", b""], 1, guard=b"").packets == 2
 
 
 def test_no_floats_in_compiled_code():

@@ -294,3 +294,11 @@ def test_hostile_segments(segments):
     result = run(made)
     for unit in result.units:
         assert len(unit.payload) <= unit.length > 0
+
+
+def test_gaps_count_where_something_was_found():
+    """A connection of which nothing was STUN misses nothing of ours; one whose STUN came later does."""
+    quiet = [Segment(1000, b"\x17\3\3\0\x10" + bytes(16), first=1000), Segment(2000, bytes(50), first=1000)]
+    assert run(quiet).gaps == 0
+    told = [Segment(1000, CHECK[:10], first=1000), Segment(1500, ALLOCATE, first=1000)]
+    assert run(told).gaps == 1

@@ -411,3 +411,10 @@ def test_channel_data_of_wireshark(name, before):
     theirs[3478] -= before
     ours = {port: row[4] for port, row in kinds(kept).items() if row[4]}
     assert ours == theirs
+
+
+@needs_shared
+def test_no_gap_is_told_of_connections_without_stun():
+    """A call whose STUN is all on UDP, beside TLS connections of which segments are missing."""
+    kept, _ = scan_file(SHARED / "TracePcap__teams.pcap")
+    assert not [text for text in kept.oddities if "TCP segments missing" in text]
