@@ -515,7 +515,9 @@ def _once(vantages: list[Vantage]) -> list[Vantage]:
     """Captures without those given before, under whatever name: no two places see the same at the same time."""
     kept: dict[tuple[Any, ...], Vantage] = {}
     for number, one in enumerate(vantages):
-        held = (one.packets, one.captured_bytes, one.first_time, one.last_time, hash(one.payload))
+        # Addresses, times to live and directions tell two places apart that see the same messages at the same time.
+        seen = hash(b"".join(part.tobytes() for part in (one.flows["src"], one.flows["dst"], one.flow_counters)))
+        held = (one.packets, one.captured_bytes, one.first_time, one.last_time, hash(one.payload), seen)
         key = held if one.packets else (number,)
         known = kept.setdefault(key, one)
         if known is not one:

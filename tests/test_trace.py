@@ -22,6 +22,7 @@ from stunpcap.cli import main
 from stunpcap.errors import CaptureError, StunpcapError, UsageError
 from stunpcap.schema import FRAMES
 from stunpcap.stun.message import Message
+from tests.ice.transcript import transcript
 from tests.places import LAB, ROOT
 
 DIRECT = LAB / "direct"
@@ -367,3 +368,10 @@ def test_one_damaged_capture_of_two(tmp_path: Path) -> None:
     assert defect["vantage"] == "cut"
     assert defect["offset"] > 24
     assert ROOT.name not in defect["defect"]
+
+
+def test_the_same_messages_at_two_places_are_two_captures() -> None:
+    """Sent here and received there within a clock tick: directions differ, nothing else does."""
+    lines = "A = 10.0.0.1:1000\nB = 10.0.0.2:2000\n0 A > B request a0 user=bbbb:aaaa {}\n9 end"
+    files = [io.BytesIO(transcript(lines.format(way)).capture("cooked")) for way in ("out", "in")]
+    assert len(stunpcap.read(*files, names=["a", "b"]).vantages) == 2

@@ -5,7 +5,13 @@ What comes out of these are packets again; they wait here to be scanned like oth
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
 from stunpcap.record import record
+from stunpcap.sorting import distinct
 from stunpcap.wire import layers
 from stunpcap.wire.datagrams import IcmpError
 from stunpcap.wire.fragments import Reassembled, Reassembler, split_fragment
@@ -20,6 +26,8 @@ from stunpcap.wire.walk import (
     SPECIAL_STATUS,
     SPECIAL_STOP,
 )
+
+Ints = npt.NDArray[np.int64]
 
 
 @record
@@ -55,10 +63,21 @@ class Rare:
         else:
             self._open_aggregate(data[at:stop], length, frame, time_ns, direction)
 
-    def take_waiting(self) -> list[Packet]:
-        """The packets that wait, in order; none waits then."""
+    def take_waiting(self) -> tuple[memoryview, tuple[Any, ...], Ints, Ints]:
+        """The packets that wait, as a block has them: bytes, columns, layers to begin at, frames.  None waits then."""
         packets, self.waiting = self.waiting, []
-        return packets
+        sizes = np.array([len(packet.data) for packet in packets], np.int64)
+        starts_at, interface = distinct(np.array([packet.layer for packet in packets], np.int64))
+        columns = (
+            np.cumsum(sizes) - sizes,
+            sizes,
+            np.array([packet.wire_length for packet in packets], np.int64),
+            np.array([packet.time_ns for packet in packets], np.int64),
+            interface.astype(np.int32),
+            np.array([packet.direction for packet in packets], np.int8),
+        )
+        frames = np.array([packet.frame for packet in packets], np.int64)
+        return memoryview(b"".join([packet.data for packet in packets])), columns, starts_at, frames
 
     def end(self) -> bool:
         """Nothing more comes: give up what is in pieces; returns whether that left anything, which may nest."""

@@ -17,7 +17,6 @@ import numpy.typing as npt
 from stunpcap import kernels
 from stunpcap.capture.records import Block, Interface
 from stunpcap.room import keep_freed
-from stunpcap.sorting import distinct
 from stunpcap.wire import demux, layers
 from stunpcap.wire.channels import KEY
 from stunpcap.wire.counters import ACTIVE
@@ -256,22 +255,9 @@ class Scanner:
     def _scan_waiting(self) -> None:
         """Scan the packets that came out of others, and what comes out of these in turn; a loop, for they may nest."""
         while self._rare.waiting:
-            packets = self._rare.take_waiting()
-            sizes = np.array([len(packet.data) for packet in packets], np.int64)
-            times = np.array([packet.time_ns for packet in packets], np.int64)
-            frames = np.array([packet.frame for packet in packets], np.int64)
-            starts_at, interface = distinct(np.array([packet.layer for packet in packets], np.int64))
-            columns = (
-                np.cumsum(sizes) - sizes,
-                sizes,
-                np.array([packet.wire_length for packet in packets], np.int64),
-                times,
-                interface.astype(np.int32),
-                np.array([packet.direction for packet in packets], np.int8),
-            )
-            data = memoryview(b"".join([packet.data for packet in packets]))
+            data, columns, starts_at, frames = self._rare.take_waiting()
             specials = self._scan(data, columns, starts_at, frames, self._fast)
-            self._look_into(data, specials, frames, times, [])
+            self._look_into(data, specials, frames, columns[3], [])
 
     def so_far(self, now_ns: int) -> Datagrams:
         """What `finish` would give if capturing ended now (a time as packets have it); the scanner goes on after it."""

@@ -212,6 +212,7 @@ def test_no_stun_at_all(run: Run, make: Make) -> None:
         B = 10.0.0.2:2000
         0.000  A > B  rtp
         0.100  A > B  rtp
+        0.200  A > B  rtp
         60.0   end
         """
     )
@@ -219,8 +220,8 @@ def test_no_stun_at_all(run: Run, make: Make) -> None:
     said = squeezed(done.out)
     assert done.status == 0
     assert "No STUN here, so nothing of ICE can be told." in said
-    assert "The capture holds 3 UDP packets in 2 flows (2 RTP, 1 other)." in said
-    assert "udp 10.0.0.1:1000 ⇄ 10.0.0.2:2000 2 + 0 packets (rtp)" in said
+    assert "The capture holds 4 UDP packets in 2 flows (3 RTP, 1 other)." in said
+    assert "udp 10.0.0.1:1000 ⇄ 10.0.0.2:2000 3 + 0 packets (rtp)" in said
     assert json.loads(run("summary", "--json", path).out)["sessions"] == []
 
 

@@ -29,6 +29,7 @@ Bytes are made here from the RFCs, without any of stunpcap's code.
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import hmac
 import io
@@ -100,6 +101,7 @@ def transcript(text: str) -> Transcript:
     endpoints = result.endpoints
     sent: dict[str, tuple[str, str, bytes]] = {}
     ids = itertools.count(1)
+    spoken: collections.Counter[tuple[str, str]] = collections.Counter()
 
     def at(name: str) -> tuple[str, int]:
         return endpoints[name] if name in endpoints else _endpoint(name)
@@ -139,6 +141,9 @@ def transcript(text: str) -> Transcript:
             packet = _ip(at(src), at(dst), header + (TLS_HELLO if what == "tls-hello" else b""), 6, ttl, ipid)
         elif what in PAYLOADS or what == "raw":
             data = bytes.fromhex(options["hex"]) if what == "raw" else PAYLOADS[what]
+            if what == "rtp":  # numbered in each direction
+                spoken[src, dst] += 1
+                data = data[:2] + pack(">H", spoken[src, dst] & 0xFFFF) + data[4:]
             packet = _ip(at(src), at(dst), _carried(words[4:], data, at), 17, ttl, ipid)
         else:
             method, cls, name = (["binding"] if what in CLASSES else []) + [what, *names]

@@ -279,8 +279,8 @@ def test_there_is_no_such_unit(call_with_media: Trace) -> None:
 
 
 def test_media_of_two_captures_are_those_of_one() -> None:
-    text = transcript(CALL).capture()
-    trace = stunpcap.read(io.BytesIO(text), io.BytesIO(text), names=["here", "there"])
+    files = [io.BytesIO(transcript(CALL).capture(form)) for form in ("pcap", "cooked")]  # one alone would count once
+    trace = stunpcap.read(*files, names=["here", "there"])
     other = with_activity(trace, [(A, B, 3, 50, 10_000)])
     assert set(stunpcap.plots.media_data(other)["vantage"]) == {"here"}
     assert len(stunpcap.plots.media_data(other, vantage="there")) == 0
