@@ -91,7 +91,7 @@ def count_dtls(b: Buffer, o: int, stop: int, counters: Any, flow: int) -> int:
     counters[flow, DTLS_PROTECTED] += protected
     if clear and counters[flow, KEPT_CLEAR] < MOST_CLEAR:
         counters[flow, KEPT_CLEAR] += 1
-    elif (kept or hidden) and counters[flow, KEPT_PROTECTED] < (MOST_PROTECTED if data else MOST_CLEAR):
+    elif (kept or hidden) and counters[flow, KEPT_PROTECTED] < (MOST_CLEAR if hidden and not data else MOST_PROTECTED):
         counters[flow, KEPT_PROTECTED] += 1
     else:
         return demux.DATA if data else demux.DTLS

@@ -61,7 +61,7 @@ def test_a_server_that_dies(vantage: str) -> None:
 def test_calls_through_relays_connect(scenario: str) -> None:
     for path in sorted((LAB / scenario).glob("*.pcap")):
         (session,) = stunpcap.read(path).table("sessions").records()
-        assert session["state"] == "connected", path.name
+        assert session["state"] in ("connected", "closed"), path.name
     at_server = LAB / scenario / "server.pcap"
     trace = stunpcap.read(at_server if at_server.exists() else LAB / scenario / "offerer.pcap")
     (session,) = trace.table("sessions").records()
