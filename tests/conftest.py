@@ -19,8 +19,8 @@ if os.environ.get("CI"):
 
 
 NOT_YET = frozenset(Path(__file__).with_name("not_yet_held.txt").read_text(encoding="utf-8").split("\n"))
-"""Tests that do not hold yet on calls the corpus gained with new agents and networks, or after a closed call got a state
-of its own.  Each is work to do; whoever mends one takes its line out."""
+"""Tests that do not hold yet on calls the corpus gained with new agents and networks, or since a closed call has a
+state of its own.  Each is work to do; whoever mends one takes its line out."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -101,6 +101,8 @@ USERS_CALL = ("stunpcap.trace.", "stunpcap.stun.message.")
 
 LINES = 320
 LONGER = {
+    "stunpcap.diagnose.hypotheses.capturing": "one family: what each capture misses",
+    "stunpcap.vantage": "where bytes end: one capture as tables",
     "stunpcap.schema": "one table: every column of every frame",
     "stunpcap.stun.registry": "one table: every method, attribute and error code",
     "stunpcap.stun.decode": "the bulk decoder's compiled loops, one pass over all messages",
